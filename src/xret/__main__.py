@@ -1,0 +1,6 @@
+"""``python -m xret``."""
+
+from xret.cli import main
+
+if __name__ == "__main__":
+    main()

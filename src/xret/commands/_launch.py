@@ -1,0 +1,199 @@
+"""From a command line to a running command: Hydra's set-up, and errors in one line."""
+
+import difflib
+import importlib
+import logging
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
+from hydra.core.plugins import Plugins
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import xret
+from xret._errors import UserError
+
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HYDRA_FULL_ERROR": "1",  # lets errors through to `launch`, which prints them in one line
+}
+
+
+def shipped(folder: str) -> Path:
+    """Return ``conf`` or ``experiments``: inside the installed package, or at the top of a checkout."""
+    package = Path(xret.__file__).parent
+    top = package.parents[1]
+    return top / folder if (top / "pyproject.toml").is_file() else package / folder
+
+
+class ExperimentSource(FileConfigSource):
+    """A flat folder of ``NAME.yaml`` seen by Hydra as the options of the group ``experiment``."""
+
+    @staticmethod
+    def scheme() -> str:
+        """Return the prefix of search paths read by this class."""
+        return "experiments"
+
+    @staticmethod
+    def _inside(config_path: str) -> str | None:
+        """Return the path below the folder, or None for another group."""
+        group, _, name = config_path.partition("/")
+        return name if group == "experiment" else None
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Load ``experiment/NAME`` from ``NAME.yaml``."""
+        return super().load_config(self._inside(config_path) or config_path)
+
+    def is_group(self, config_path: str) -> bool:
+        """Tell whether the path is the root or the group ``experiment`` itself."""
+        return config_path in {"", "experiment"} and Path(self.path).is_dir()
+
+    def is_config(self, config_path: str) -> bool:
+        """Tell whether ``experiment/NAME`` has a file."""
+        name = self._inside(config_path)
+        return bool(name) and super().is_config(str(name))
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """List the group at the root, and the experiments inside it."""
+        if config_path in {"", "."}:
+            return [] if results_filter is ObjectType.CONFIG else ["experiment"]
+        if self._inside(f"{config_path}/") is None or results_filter is ObjectType.GROUP:
+            return []
+        return sorted(path.stem for path in Path(self.path).glob("*.yaml"))
+
+
+class UserFolders(SearchPathPlugin):
+    """Lets ``./conf`` and ``./experiments`` of the working folder, then the shipped ones, add options."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append the folders that exist, each once."""
+        known = {shipped("conf").resolve()}
+        if (conf := Path.cwd() / "conf").is_dir() and conf.resolve() not in known:
+            search_path.append("user", f"file://{conf}")
+        for folder in dict.fromkeys([Path.cwd() / "experiments", shipped("experiments")]):
+            if folder.is_dir():
+                search_path.append("experiments", f"experiments://{folder}")
+
+
+def launch(command: str, arguments: list[str]) -> int:
+    """Run a command under Hydra and return its exit code.
+
+    Args:
+        command: the name of a module in `xret.commands` and of a file in ``conf``.
+        arguments: what stands behind the command's name.
+
+    Returns:
+        0 done, 2 the user's mistake, 1 anything else, 130 Ctrl-C.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for plugin in (ExperimentSource, UserFolders):
+        Plugins.instance().register(plugin)
+    sys.argv = [f"xret {command}", *_run_folder_of_resume(arguments)]
+    try:
+        hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name=command)(_task(command))()
+    except KeyboardInterrupt:
+        print("xret: stopped by Ctrl-C", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return _report(error, command)
+    return 0
+
+
+def _run_folder_of_resume(arguments: list[str]) -> list[str]:
+    """Let ``resume=DIR`` mean that DIR is the run folder too."""
+    folders = [a.partition("=")[2] for a in arguments if a.startswith("resume=")]
+    if folders and folders[-1] not in {"", "null"} and not any(a.startswith("hydra.run.dir=") for a in arguments):
+        return [*arguments, f"hydra.run.dir={folders[-1]}"]
+    return arguments
+
+
+def _task(command: str) -> Any:  # noqa: ANN401 - the type of a Hydra task is private
+    """Return the function Hydra calls with the composed config."""
+
+    def task(cfg: DictConfig) -> Any:  # noqa: ANN401 - a sweeper decides what the value is
+        try:
+            return importlib.import_module(f"xret.commands.{command}").run(cfg)
+        except Exception as error:
+            if HydraConfig.get().mode is RunMode.MULTIRUN:
+                raise
+            # SystemExit passes Hydra, which would print a line of its own above ours
+            sys.exit(_report(error, command))
+
+    return task
+
+
+def _report(error: BaseException, command: str) -> int:
+    """Print one line about an error and return the exit code."""
+    if os.environ.get("XRET_DEBUG") == "1":
+        traceback.print_exception(error)
+    code, message = _explain(error, command)
+    logging.getLogger("xret").debug("failed", exc_info=error)
+    print(f"xret {command}: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _explain(error: BaseException, command: str) -> tuple[int, str]:
+    """Return the exit code and the line for an error."""
+    if isinstance(error, UserError):
+        return 2, str(error)
+    if isinstance(error, MissingConfigException):
+        wanted = (error.missing_cfg_file or "").partition("/")
+        *_, name = (error.missing_cfg_file or "").split("/")
+        group = (error.missing_cfg_file or "")[: -len(name) - 1]
+        options = list(error.options or [])
+        return 2, f"no option {name!r} in group {group or wanted[0]!r}; {_nearest(name, options)}"
+    if isinstance(error, OverrideParseException):
+        return 2, f"cannot read {error.override!r}: it must be key=value; quote it if it holds brackets, spaces or commas"
+    if isinstance(error, ConfigCompositionException):
+        key = str(error).partition("'")[2].partition("'")[0]
+        return 2, f"no key {key!r} in the config of {command}; {_nearest(key, _keys(command))}" if key else str(error)
+    if isinstance(error, OmegaConfBaseException | HydraException):
+        return 2, str(error).splitlines()[0]
+    return 1, f"{type(error).__name__}: {error} (XRET_DEBUG=1 shows the traceback)"
+
+
+def _nearest(word: str, names: list[str]) -> str:
+    """Return a hint with the names nearest to a word."""
+    near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    if not near:  # the last part may be right and stand elsewhere
+        near = [n for n in names if n.rpartition(".")[2] == word.rpartition(".")[2]][:3]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there are {', '.join(names)}" if len(names) <= 30 else f"xret {sys.argv[0].split()[-1]} --help lists them"
+
+
+def _keys(command: str) -> list[str]:
+    """Return every group and key of a command's default config, dotted."""
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(shipped("conf")), version_base="1.3"):
+        cfg = OmegaConf.to_container(hydra.compose(command), resolve=False)
+        groups = GlobalHydra.instance().config_loader().list_groups("")
+    keys: list[str] = []
+
+    def walk(node: object, prefix: str) -> None:
+        if isinstance(node, dict):
+            for name, child in node.items():
+                keys.append(f"{prefix}{name}")
+                walk(child, f"{prefix}{name}.")
+
+    walk(cfg, "")
+    return sorted({*keys, *groups, "hydra.run.dir", "hydra.sweeper"})

@@ -1,0 +1,33 @@
+"""Encoders: raw inputs of one modality in, one vector per item out.
+
+Every encoder is an `nn.Module` in a file of its own, chosen by ``encoder/text=<file name>`` or
+``encoder/image=<file name>``. It carries::
+
+    modality    "text", "image", ...: the key of its inputs in a batch
+    width       D, the size of the vector it gives
+    frozen      True when none of its parameters is trained, so that what it gives may be stored
+    stores      "vector" or "tokens": what has to be stored so that `forward` can go on from there
+    collate     raw items -> tensors: strings for text, (3, H, W) uint8 arrays for images
+    forward     tensors -> Encoded; takes raw tensors, or the stored ones under the key "vector" or "tokens"
+    fingerprint a hash of configuration and weights: equal hashes give equal vectors
+
+Normalisation of pixels and pooling happen inside. Unit length is the model's business, not the encoder's.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Encoded(NamedTuple):
+    """What an encoder gives for B items.
+
+    Attributes:
+        vector: (B, D) float, one vector per item, of any length.
+        tokens: (B, L, C) float or None, the sequence that was pooled (words, image regions).
+        mask: (B, L) bool or None, True where `tokens` holds something; None means everywhere.
+    """
+
+    vector: Tensor
+    tokens: Tensor | None = None
+    mask: Tensor | None = None

@@ -1,0 +1,58 @@
+"""Encoders of several modalities that end in one space."""
+
+from collections.abc import Iterable, Mapping
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from xret.encoder import Encoded
+
+
+class DualEncoder(nn.Module):
+    """One encoder and one projection per modality; unit vectors of one size come out.
+
+    Args:
+        encoders: modality -> encoder, as `xret.encoder` describes it.
+        projections: modality -> module (B, encoder.width) -> (B, D), the same D for all.
+    """
+
+    def __init__(self, encoders: Mapping[str, nn.Module], projections: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict(encoders)
+        self.projections = nn.ModuleDict(projections)
+
+    def encode(self, modality: str, inputs: dict[str, Tensor]) -> Encoded:
+        """Encode B items of one modality.
+
+        Args:
+            modality: "text", "image", ...
+            inputs: raw tensors of the encoder, or stored features under "vector" or "tokens".
+
+        Returns:
+            `Encoded` whose vector is (B, D) float32 of length 1 (in float32 under autocast too).
+        """
+        encoded: Encoded = self.encoders[modality](inputs)
+        vector = self.projections[modality](encoded.vector)
+        return encoded._replace(vector=F.normalize(vector.float(), dim=-1))
+
+    def parameter_groups(self, others: Iterable[nn.Module], lr: float, weight_decay: float) -> list[dict[str, object]]:
+        """Return optimizer groups: every encoder at its own rate, projections and ``others`` at ``lr``.
+
+        Vectors and scalars (biases, norms, temperatures) get no weight decay.
+
+        Args:
+            others: modules trained beside the model; losses with a temperature, for one.
+            lr: learning rate of projections and others.
+            weight_decay: for matrices.
+        """
+        parts = [(encoder, encoder.lr) for encoder in self.encoders.values()]
+        parts += [(module, lr) for module in (*self.projections.values(), *others)]
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        seen: set[int] = set()
+        for module, rate in parts:
+            for parameter in module.parameters():
+                if parameter.requires_grad and id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    decay = weight_decay if parameter.ndim > 1 else 0.0
+                    groups.setdefault((rate, decay), []).append(parameter)
+        return [{"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]

@@ -1,0 +1,130 @@
+"""The one LightningModule: encodes a batch, adds up the objectives, measures an epoch."""
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from xret.data.batch import Batch
+from xret.model.dual_encoder import DualEncoder
+from xret.model.step import Step
+
+log = logging.getLogger(__name__)
+
+_ALARM_EPOCHS = 3
+
+Vectors = dict[str, np.ndarray]
+
+
+class RetrievalModule(pl.LightningModule):
+    """Trains a `DualEncoder` on objectives and measures it on validation items.
+
+    Everything random in epoch e is drawn from generators seeded with (seed, e), so a run that is resumed at the end of
+    an epoch is the run that was interrupted.
+
+    Args:
+        model: the encoders and projections.
+        objectives: name -> objective; their scalars are added up.
+        optimizer: parameter groups -> optimizer.
+        scheduler: (optimizer, total steps) -> scheduler stepped once per batch.
+        lr: learning rate of projections and objectives.
+        weight_decay: of their matrices.
+        validate: vectors of all validation items -> metrics; called once per epoch on the first process.
+        items: modality -> number of validation items.
+        seed: of everything random in training.
+    """
+
+    def __init__(
+        self,
+        model: DualEncoder,
+        objectives: Mapping[str, nn.Module],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        scheduler: Callable[..., torch.optim.lr_scheduler.LRScheduler],
+        lr: float,
+        weight_decay: float,
+        validate: Callable[[Vectors], dict[str, float]],
+        items: Mapping[str, int],
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.objectives = nn.ModuleDict(objectives)
+        self._optimizer, self._scheduler = optimizer, scheduler
+        self._lr, self._weight_decay = lr, weight_decay
+        self._validate = validate
+        self._items = dict(items)
+        self._seed = seed
+        self._vectors: dict[str, Tensor] = {}
+        self._epochs_collapsed = 0
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is a union of dicts
+        """Build the optimizer, and the scheduler over all steps of the training."""
+        groups = self.model.parameter_groups(self.objectives.values(), self._lr, self._weight_decay)
+        optimizer = self._optimizer(groups)
+        scheduler = self._scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        """Make what follows a function of (seed, epoch, process)."""
+        seed = int(np.random.SeedSequence([self._seed, self.current_epoch, self.global_rank]).generate_state(1)[0])
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the sum of all objectives of one batch."""
+        step = Step(self.model, batch, {m: self.model.encode(m, x) for m, x in batch.inputs.items()})
+        parts = {name: value for objective in self.objectives.values() for name, value in objective(step).items()}
+        total = torch.stack(list(parts.values())).sum()
+        size = len(batch.group)
+        if len(parts) > 1:
+            self.log_dict({f"train/{k}": v.detach() for k, v in parts.items()}, on_epoch=True, on_step=False, batch_size=size)
+        self.log("train/loss", total.detach(), on_epoch=True, on_step=False, prog_bar=True, batch_size=size)
+        self.log_dict({f"train/{k}": v for k, v in step.health.items()}, on_epoch=True, on_step=False, batch_size=size)
+        if batch_idx == 0:
+            self._watch(step)
+        return total
+
+    def _watch(self, step: Step) -> None:
+        """Warn when the scores have carried nothing for some epochs."""
+        verdicts = [o.collapsed(step) for o in self.objectives.values() if hasattr(o, "collapsed")]
+        self._epochs_collapsed = self._epochs_collapsed + 1 if any(bool(v) for v in verdicts) else 0
+        if self._epochs_collapsed == _ALARM_EPOCHS:
+            log.warning(
+                "collapsed: for %d epochs the loss has rested at the value it takes when all scores are equal; "
+                "try miner=semihard or miner=inbatch, a lower learning rate, or a warm-up",
+                _ALARM_EPOCHS,
+            )
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the vectors of the epoch before."""
+        self._vectors = {}
+
+    def validation_step(self, batch: tuple[str, Tensor, dict[str, Tensor]], batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Keep the vectors of a batch of items: (modality, positions (B,), inputs)."""
+        modality, positions, inputs = batch
+        vectors = self.model.encode(modality, inputs).vector
+        table = self._vectors.setdefault(modality, vectors.new_zeros(self._items[modality], vectors.shape[1]))
+        table[positions] = vectors
+
+    def on_validation_epoch_end(self) -> None:
+        """Measure all items at once. Each process encoded its share; their sum is the whole."""
+        if self.trainer.world_size > 1:
+            for modality, count in sorted(self._items.items()):
+                table = self._vectors[modality] if modality in self._vectors else self._empty(count)
+                self._vectors[modality] = self.trainer.strategy.reduce(table, reduce_op="sum")
+        if self.trainer.sanity_checking:
+            return
+        metrics = self._validate({m: table.float().cpu().numpy() for m, table in self._vectors.items()})
+        self.log_dict({f"val/{name}": float(value) for name, value in metrics.items()}, sync_dist=False)
+        self.log("val/mrr", float(metrics["mrr"]), prog_bar=True, logger=False)
+
+    def _empty(self, count: int) -> Tensor:
+        """Return the table of a process that had no item of a modality to encode."""
+        width = next(iter(self._vectors.values())).shape[1]
+        return torch.zeros(count, width, device=self.device)

@@ -1,0 +1,95 @@
+"""Checkpoints that survive a kill at any moment."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from xret._errors import UserError
+from xret.run.folder import RunFolder, write_whole
+
+
+class AtomicIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it; reads tensors and plain values only."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ANN401
+        """Write the whole file or nothing."""
+        write_whole(Path(path), lambda file: torch.save(checkpoint, file))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:  # noqa: ANN401
+        """Read a checkpoint without running code from it.
+
+        Raises:
+            UserError: the file is missing, broken, or holds more than tensors and plain values.
+        """
+        return load(Path(path), map_location)
+
+
+def load(path: Path, map_location: Any = "cpu") -> dict[str, Any]:  # noqa: ANN401 - torch's own type is as wide
+    """Read a checkpoint without running code from it.
+
+    Raises:
+        UserError: the file is missing, broken, or holds more than tensors and plain values.
+    """
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"no checkpoint {path}; the run was stopped before its first epoch ended") from None
+    except Exception as error:
+        raise UserError(f"cannot read the checkpoint {path}: {str(error).splitlines()[0]}") from error
+    return checkpoint
+
+
+class Checkpoints(pl.Callback):
+    """Keeps the state of the last epoch and the weights of the best one.
+
+    `last.ckpt` is written after everything else of an epoch, so it never runs ahead of `best.ckpt`: an epoch that is
+    repeated after a kill writes the same best weights again.
+
+    Args:
+        run: whose folder they go to.
+        monitor: the metric to maximise.
+        patience: validations without improvement before training stops; None never stops.
+    """
+
+    def __init__(self, run: RunFolder, monitor: str, patience: int | None) -> None:
+        self.run, self.monitor, self.patience = run, monitor, patience
+        self.best, self.best_epoch, self.waited = -math.inf, -1, 0
+        self.history: list[dict[str, float]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what must survive."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self.waited, "history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
+        self.waited, self.history = state_dict["waited"], list(state_dict["history"])
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare, write the best weights, write the state."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if self.monitor not in metrics:
+            raise UserError(f"monitor={self.monitor} is not measured; there are {', '.join(sorted(metrics))}")
+        validated = trainer.fit_loop.epoch_loop._should_check_val_epoch()
+        if validated:
+            self._compare(trainer, pl_module, metrics[self.monitor])
+        self.history.append({"epoch": trainer.current_epoch, **metrics})
+        if not trainer.fast_dev_run:
+            trainer.save_checkpoint(self.run.last)
+
+    def _compare(self, trainer: pl.Trainer, pl_module: pl.LightningModule, value: float) -> None:
+        if math.isnan(value):
+            raise UserError(f"{self.monitor} is not a number in epoch {trainer.current_epoch}; lower optimizer.lr")
+        if value > self.best:
+            self.best, self.best_epoch, self.waited = value, trainer.current_epoch, 0
+            if trainer.is_global_zero:
+                state = {"state_dict": pl_module.state_dict(), "epoch": trainer.current_epoch}
+                write_whole(self.run.best, lambda file: torch.save(state, file))
+            return
+        self.waited += 1
+        if self.patience is not None and self.waited >= self.patience:
+            trainer.should_stop = True

@@ -1,0 +1,119 @@
+"""A run folder: where its files are, and how they are written."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from xret._errors import UserError
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file so that it is either absent, the old one, or the whole new one.
+
+    Args:
+        path: its folder is made when it is missing.
+        write: gets the open file.
+
+    Raises:
+        UserError: the disk is full or may not be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.yaml"
+
+    @property
+    def last(self) -> Path:
+        """The whole training state at the end of the last finished epoch."""
+        return self.path / "checkpoints/last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """The weights of the best epoch."""
+        return self.path / "checkpoints/best.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        """The final figures; exists only when the run is complete."""
+        return self.path / "metrics.json"
+
+    @classmethod
+    def claim(cls, path: Path) -> "RunFolder":
+        """Return a folder for a new run.
+
+        Raises:
+            UserError: the folder holds a run already.
+        """
+        run = cls(path)
+        if run.metrics.exists():
+            raise UserError(f"{path} holds a finished run; choose another hydra.run.dir, or remove it first")
+        if run.config.exists():
+            raise UserError(f"{path} holds an unfinished run; resume={path} continues it, another hydra.run.dir starts anew")
+        path.mkdir(parents=True, exist_ok=True)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Return the folder of a run that was started.
+
+        Raises:
+            UserError: there is none.
+        """
+        run = cls(path)
+        if not run.config.is_file():
+            raise UserError(f"{path} is no run folder: it has no config.yaml; name the folder on the last line of a training")
+        return run
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file."""
+        write_whole(self.path / name, lambda file: file.write(text.encode()))
+
+    def write_json(self, name: str, value: object) -> None:
+        """Write JSON, keys in the order given."""
+        self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+    def write_lines(self, name: str, rows: Iterable[Any]) -> None:
+        """Write one JSON object per dataclass and line."""
+        self.write_text(name, "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows))
+
+    def read_json(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        """Read JSON.
+
+        Raises:
+            UserError: the file is missing or broken.
+        """
+        try:
+            return json.loads((self.path / name).read_text())
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read {self.path / name}: {error}") from error
