@@ -4,7 +4,6 @@ import difflib
 import importlib
 import logging
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -104,7 +103,6 @@ def launch(command: str, arguments: list[str]) -> int:
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for plugin in (ExperimentSource, UserFolders):
         Plugins.instance().register(plugin)
     sys.argv = [f"xret {command}", *_run_folder_of_resume(arguments)]

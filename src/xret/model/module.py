@@ -121,8 +121,8 @@ class RetrievalModule(pl.LightningModule):
         if self.trainer.sanity_checking:
             return
         metrics = self._validate({m: table.float().cpu().numpy() for m, table in self._vectors.items()})
-        self.log_dict({f"val/{name}": float(value) for name, value in metrics.items()}, sync_dist=False)
-        self.log("val/mrr", float(metrics["mrr"]), prog_bar=True, logger=False)
+        for name, value in metrics.items():
+            self.log(f"val/{name}", float(value), prog_bar=name == "mrr")
 
     def _empty(self, count: int) -> Tensor:
         """Return the table of a process that had no item of a modality to encode."""

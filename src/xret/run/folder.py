@@ -3,10 +3,12 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import numpy as np
 
 from xret._errors import UserError
 
@@ -98,6 +100,14 @@ class RunFolder:
     def write_text(self, name: str, text: str) -> None:
         """Write a text file."""
         write_whole(self.path / name, lambda file: file.write(text.encode()))
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a binary file."""
+        write_whole(self.path / name, lambda file: file.write(content))
+
+    def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write arrays by name into one compressed .npz file."""
+        write_whole(self.path / name, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
     def write_json(self, name: str, value: object) -> None:
         """Write JSON, keys in the order given."""

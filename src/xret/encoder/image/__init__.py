@@ -1,0 +1,1 @@
+"""Image encoders; the contract is in `xret.encoder`. They carry `image_px` and `fit`, which the reader needs."""

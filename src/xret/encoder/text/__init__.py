@@ -1,0 +1,1 @@
+"""Text encoders; the contract is in `xret.encoder`."""

@@ -1,0 +1,180 @@
+"""The training loop of one run: Lightning's Trainer around the module, its data and its checkpoints."""
+
+import logging
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import TQDMProgressBar
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from xret._errors import UserError
+from xret.commands._assembly import Prepared, Provider, build
+from xret.data.batch import Stored
+from xret.data.sampler import Batches
+from xret.model.dual_encoder import DualEncoder
+from xret.model.module import RetrievalModule
+from xret.model.retrieval import Retrieval
+from xret.run import tracking
+from xret.run.checkpoint import AtomicIO, Checkpoints, load
+from xret.run.folder import RunFolder
+from xret.run.interrupt import Interrupt, Stopped
+
+log = logging.getLogger(__name__)
+
+_ITEMS_PER_BATCH = 256
+
+Validate = Callable[[dict[str, np.ndarray]], dict[str, float]]
+
+
+class Fit:
+    """One training, from the first or the next epoch to the last.
+
+    Args:
+        cfg: the resolved config.
+        record: the run folder.
+        model: encoders and projections.
+        prepared: the data, ready for that model.
+        validate: vectors of the validation items -> metrics.
+        digest: hash of the data.
+    """
+
+    def __init__(
+        self, cfg: DictConfig, record: RunFolder, model: DualEncoder, prepared: Prepared, validate: Validate, digest: str
+    ) -> None:
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*The number of training batches.*")
+        for name in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self.cfg, self.record, self.prepared = cfg, record, prepared
+        self.items, self.places = prepared.split("val")
+        loss, miner = build(cfg.loss, "loss"), build(cfg.miner, "miner")
+        self.module = RetrievalModule(
+            model,
+            objectives={"retrieval": Retrieval(loss, miner)},
+            optimizer=build(cfg.optimizer, "optimizer"),
+            scheduler=build(cfg.scheduler, "scheduler"),
+            lr=cfg.optimizer.lr,
+            weight_decay=cfg.optimizer.get("weight_decay", 0.0),
+            validate=validate,
+            items={m: len(i) for m, i in self.items.items()},
+            seed=cfg.seed,
+        )
+        self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience)
+        self.interrupt = Interrupt(record)
+        self.logger = self._tracker(digest)
+        self.trainer: Any = build(
+            cfg.trainer,
+            "trainer",
+            logger=self.logger or False,
+            callbacks=[self.checkpoints, self.interrupt, *_bar(cfg)],
+            plugins=[AtomicIO()],
+            default_root_dir=str(record.path),
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+        )
+
+    def _tracker(self, digest: str) -> Any:  # noqa: ANN401 - a Lightning logger or None
+        """Start the MLflow run; a store that cannot be reached costs the record there, not the run."""
+        if "_target_" not in self.cfg.tracker:
+            return None
+        params = tracking.params_of(OmegaConf.to_container(self.cfg, resolve=True))  # type: ignore[arg-type]
+        with tracking.alone(str(self.cfg.tracker.tracking_uri)):
+            logger = build(self.cfg.tracker, "tracker")
+            tracking.start(logger, self.record, params, self.prepared.manifest, digest)
+        return logger
+
+    def run(self) -> None:
+        """Train; go on from `last.ckpt` where there is one.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C, when what was learnt is saved.
+        """
+        resume = str(self.record.last) if self.record.last.exists() else None
+        try:
+            with self.interrupt:
+                self.trainer.fit(self.module, self._train_loader(), self._item_loaders(), ckpt_path=resume)
+        except Stopped:
+            self._close("KILLED")
+            raise KeyboardInterrupt from None
+        except BaseException:
+            self._close("FAILED")
+            raise
+
+    def best(self) -> RetrievalModule:
+        """Return the module with the weights of the best epoch, in eval mode."""
+        if self.record.best.exists():
+            self.module.load_state_dict(load(self.record.best)["state_dict"])
+        return self.module.eval()
+
+    def _close(self, status: str) -> None:
+        if self.logger is not None:
+            tracking.finish(self.logger, self.record, {}, status)
+
+    def _train_loader(self) -> DataLoader[Any]:
+        dataset = self.prepared.dataset()
+        rows = self.prepared.rows("train")
+        if not len(rows):
+            raise UserError(f"{self.prepared.manifest.name} has no rows in the split 'train'")
+        world, rank = self.trainer.world_size, self.trainer.global_rank
+        batches = Batches(
+            self.prepared.manifest.group_ids()[rows], self.cfg.batch.size, self.cfg.seed, self.cfg.batch.unique_groups,
+            rank=rank, world=world,
+        )
+        if batches.left_out:
+            log.info("each epoch leaves out %d of %d pairs, not always the same", batches.left_out, len(rows))
+        return DataLoader(
+            _Rows(dataset, rows), batch_size=None, sampler=batches, num_workers=self._workers(), generator=torch.Generator()
+        )
+
+    def _item_loaders(self) -> list[DataLoader[Any]]:
+        """Return one loader per modality; each process encodes its share of the validation items."""
+        loaders = []
+        for modality, places in self.places.items():
+            batches = np.array_split(np.arange(len(places)), max(1, math.ceil(len(places) / _ITEMS_PER_BATCH)))
+            share = batches[self.trainer.global_rank :: self.trainer.world_size]
+            items = _Items(modality, self.prepared.given[modality], places, share)
+            loaders.append(DataLoader(items, batch_size=None, num_workers=self._workers(), generator=torch.Generator()))
+        return loaders
+
+    def _workers(self) -> int:
+        """Return how many processes read; stored features need none."""
+        return 0 if all(isinstance(p, Stored) for p in self.prepared.given.values()) else int(self.cfg.batch.workers)
+
+
+class _Rows(Dataset[Any]):
+    """Some rows of a data set that takes lists of rows."""
+
+    def __init__(self, dataset: Any, rows: np.ndarray) -> None:  # noqa: ANN401 - a PairDataset
+        self.dataset, self.rows = dataset, rows
+
+    def __getitem__(self, chosen: list[int]) -> Any:  # noqa: ANN401 - a Batch
+        return self.dataset[self.rows[chosen]]
+
+
+class _Items(Dataset[Any]):
+    """Batches of items of one modality: (modality, positions among the split's items, inputs)."""
+
+    def __init__(self, modality: str, given: Provider, places: np.ndarray, batches: list[np.ndarray]) -> None:
+        self.modality, self.given, self.places, self.batches = modality, given, places, batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> tuple[str, Tensor, dict[str, Tensor]]:
+        positions = self.batches[number]
+        return self.modality, torch.from_numpy(positions), self.given(self.places[positions])
+
+
+def _bar(cfg: DictConfig) -> list[Any]:
+    """Return Lightning's progress bar where someone watches it."""
+    import sys
+
+    return [TQDMProgressBar(leave=False)] if cfg.trainer.enable_progress_bar and sys.stderr.isatty() else []

@@ -1,0 +1,102 @@
+"""Vectors of a split, what they achieve, and what stands beside them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from xret._errors import UserError
+from xret.commands._assembly import Prepared
+from xret.data.manifest import media_path
+from xret.data.reading import BrokenMedia, read_image
+from xret.metric import Tasks
+from xret.metric.evaluate import Evaluation, evaluate
+from xret.metric.top_k import top_k
+from xret.model.dual_encoder import DualEncoder
+from xret.run.figures import answers, best_and_worst
+
+_BATCH = 256
+_SHOWN = 4
+_PICTURE_PX = 96
+
+
+@torch.inference_mode()
+def encode_split(model: DualEncoder, prepared: Prepared, split: str) -> dict[str, np.ndarray]:
+    """Return modality -> (N, D) float32 unit vectors of a split's items."""
+    model.eval()
+    device = next(model.parameters()).device
+    _, places = prepared.split(split)
+    vectors = {}
+    for modality, where in places.items():
+        parts = []
+        for begin in range(0, len(where), _BATCH):
+            inputs = prepared.given[modality](where[begin : begin + _BATCH])
+            on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
+            parts.append(model.encode(modality, on_device).vector.float().cpu().numpy())
+        vectors[modality] = np.concatenate(parts)
+    return vectors
+
+
+def with_mean_mrr(values: Mapping[str, float]) -> dict[str, float]:
+    """Return figures and, as "mrr", the mean of all directions' MRR: one number for one model."""
+    directions = [value for name, value in values.items() if name.count("/") == 1 and name.endswith("/mrr")]
+    return {**values, "mrr": float(np.mean(directions))}
+
+
+def measure(tasks: Tasks, vectors: Mapping[str, np.ndarray], seed: int) -> Evaluation:
+    """Evaluate with intervals, and add the mean MRR."""
+    result = evaluate(tasks, vectors, seed=seed)
+    return Evaluation(with_mean_mrr(result.values), result.per_query)
+
+
+def arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
+    """Return the per-query values as flat arrays: "text_to_image/mrr" -> (Q,)."""
+    return {f"{name}/{key}": column for name, table in evaluation.per_query.items() for key, column in table.items()}
+
+
+def picture(prepared: Prepared, split: str, tasks: Tasks, vectors: Mapping[str, np.ndarray], result: Evaluation) -> bytes | None:
+    """Draw the best and the worst queries from text to image with their first five answers; None without pictures."""
+    task = next((t for t in tasks if (t.query, t.target) == ("text", "image") and t.fold == 0), None)
+    if task is None:
+        return None
+    items, _ = prepared.split(split)
+    table = result.per_query[task.name]
+    first = 1 / table["mrr"][: len(task.queries)]
+    best, worst = best_and_worst(first, _SHOWN)
+    chosen = [*best, *worst]
+    found, _ = top_k(vectors["text"][task.queries[chosen]], vectors["image"][task.targets], 5)
+    rows = []
+    for query, targets in zip(chosen, found.tolist(), strict=True):
+        offsets, columns, _ = task.relevance
+        right = set(columns[offsets[query] : offsets[query + 1]].tolist())
+        shown = []
+        for target in targets:
+            ref = items["image"].refs[int(task.targets[target])]
+            shown.append((_thumbnail(prepared, ref), ref, target in right))
+        rows.append((f"{items['text'].refs[int(task.queries[query])]}\n(rank {first[query]:.0f})", shown))
+    return answers(rows, f"{split}: best and worst queries")
+
+
+def _thumbnail(prepared: Prepared, ref: str) -> np.ndarray | None:
+    try:
+        return read_image(media_path(prepared.manifest.root, ref), ref.partition("#")[2], _PICTURE_PX, "pad")
+    except BrokenMedia:
+        return None
+
+
+def require(cfg_protocol: Any, items: Mapping[str, Any], split: str) -> Tasks:  # noqa: ANN401 - a protocol
+    """Return a protocol's tasks for the items of a split.
+
+    Raises:
+        UserError: there is nothing to ask.
+    """
+    tasks: Tasks = cfg_protocol(items)
+    if not any(len(task.queries) for task in tasks):
+        raise UserError(f"the split {split!r} has no query with a right answer")
+    return tasks
+
+
+def ridge(prepared: Prepared, protocol: Any, split: str) -> dict[str, float]:  # noqa: ANN401 - a protocol
+    """Placeholder until the baseline lands."""
+    return {}

@@ -1,0 +1,241 @@
+"""Batches: rows in, tensors out, whether they are stored features or files that have to be read."""
+
+import logging
+import mmap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from xret._errors import UserError
+from xret.data.manifest import media_path
+from xret.data.reading import BrokenMedia, read_image
+
+log = logging.getLogger(__name__)
+
+Inputs = dict[str, Tensor]
+Provider = Callable[[np.ndarray], Inputs]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pairs.
+
+    Attributes:
+        inputs: modality -> the tensors its encoder takes, each (B, ...).
+        group: (B,) int64, equal where two rows are the same thing.
+        weight: (B,) float32, how much a pair counts.
+        domain: (B,) int64.
+    """
+
+    inputs: dict[str, Inputs]
+    group: Tensor
+    weight: Tensor
+    domain: Tensor
+
+    def __len__(self) -> int:
+        """Return B."""
+        return len(self.group)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """Return the batch on a device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """Return the batch in page-locked memory."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Self:
+        inputs = {m: {name: change(tensor) for name, tensor in part.items()} for m, part in self.inputs.items()}
+        return replace(
+            self, inputs=inputs, group=change(self.group), weight=change(self.weight), domain=change(self.domain)
+        )
+
+
+class BrokenItems(Exception):  # noqa: N818 - it is the items that are broken
+    """Some items cannot be given; ``faults`` says why, by place in what was asked for."""
+
+    def __init__(self, faults: dict[int, BrokenMedia]) -> None:
+        super().__init__(faults)
+        self.faults = faults
+
+
+class Stored:
+    """Gives features that were computed before.
+
+    Args:
+        name: "vector" or "tokens", what the encoder's `forward` knows them by.
+        array: (N, D) vectors or (N, L, C) tokens, float32, in memory or memory-mapped.
+        mask: (N, L) bool, for tokens; None where all of them count.
+
+    Raises:
+        ValueError: the name is another one, or the mask does not fit.
+    """
+
+    def __init__(self, name: str, array: np.ndarray, mask: np.ndarray | None = None) -> None:
+        if name not in ("vector", "tokens"):
+            raise ValueError(f"name must be vector or tokens, got {name!r}")
+        if mask is not None and (name == "vector" or mask.shape != array.shape[:2]):
+            raise ValueError(
+                f"a mask must be (N, L) beside tokens (N, L, C), got {mask.shape} and {name} {array.shape}"
+            )
+        self.name = name
+        self.array = array
+        self.mask = mask
+
+    def __call__(self, positions: np.ndarray) -> Inputs:
+        """Return a copy of the features of some items."""
+        found = {self.name: torch.from_numpy(np.array(self.array[positions]))}
+        if self.mask is not None:
+            found["mask"] = torch.from_numpy(np.array(self.mask[positions]))
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs: of a memory-mapped file its place, not a copy of what it holds."""
+        return {name: _place(value) for name, value in self.__dict__.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map the files again."""
+        self.__dict__.update({k: np.memmap(**v) if isinstance(v, dict) else v for k, v in state.items()})
+
+
+def _place(value: object) -> object:
+    """Return the arguments that map a file again, and anything but a whole mapped file as it is."""
+    if isinstance(value, np.memmap) and isinstance(value.base, mmap.mmap) and value.filename is not None:
+        place = {"filename": value.filename, "dtype": value.dtype, "offset": value.offset}
+        return place | {"mode": "r", "shape": value.shape}
+    return value
+
+
+@dataclass(frozen=True)
+class TextProvider:
+    """Gives texts as an encoder's tensors.
+
+    Attributes:
+        texts: N texts.
+        collate: strings -> tensors, the encoder's own.
+    """
+
+    texts: Sequence[str]
+    collate: Callable[[list[str]], Inputs]
+
+    def __call__(self, positions: np.ndarray) -> Inputs:
+        """Return the tensors of some texts."""
+        return self.collate([self.texts[i] for i in positions])
+
+
+@dataclass(frozen=True)
+class ImageProvider:
+    """Reads pictures.
+
+    Attributes:
+        root: folder that ``refs`` are relative to.
+        refs: N media references.
+        image_px: side of the square they are brought to.
+        fit: how; see `xret.data.reading.read_image`.
+        collate: (3, H, W) uint8 arrays -> tensors, the encoder's own.
+    """
+
+    root: Path
+    refs: Sequence[str]
+    image_px: int
+    fit: str
+    collate: Callable[[list[np.ndarray]], Inputs]
+
+    def __call__(self, positions: np.ndarray) -> Inputs:
+        """Return the tensors of some pictures.
+
+        Raises:
+            BrokenItems: some of them cannot be read.
+        """
+        pictures: list[np.ndarray] = []
+        faults: dict[int, BrokenMedia] = {}
+        for i, position in enumerate(positions):
+            try:
+                pictures.append(self.read(int(position)))
+            except BrokenMedia as error:
+                faults[i] = error
+        if faults:
+            raise BrokenItems(faults)
+        return self.collate(pictures)
+
+    def read(self, position: int) -> np.ndarray:
+        """Return one picture, (3, H, W) uint8.
+
+        Raises:
+            BrokenMedia: it cannot be read.
+        """
+        ref = self.refs[position]
+        return read_image(media_path(self.root, ref), ref.partition("#")[2], self.image_px, self.fit)
+
+
+class PairDataset(Dataset[Batch]):
+    """All pairs; an index is a list of rows and gives a whole `Batch`.
+
+    Made for ``DataLoader(..., batch_size=None, sampler=Batches(...))``. Rows whose files cannot be read are left out of
+    their batch and named once in the log.
+
+    Args:
+        providers: modality -> what gives the tensors of its items.
+        item_of_row: modality -> (R,) int64, the item of each row.
+        groups: (R,) int64.
+        weights: (R,) float32.
+        domains: (R,) int64.
+
+    Raises:
+        ValueError: the arrays differ in length, or a row lacks an item of a modality.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        item_of_row: Mapping[str, np.ndarray],
+        groups: np.ndarray,
+        weights: np.ndarray,
+        domains: np.ndarray,
+    ) -> None:
+        self._providers = dict(providers)
+        self._items = {m: np.asarray(item_of_row[m]) for m in providers}
+        self._groups, self._weights = np.asarray(groups, np.int64), np.asarray(weights, np.float32)
+        self._domains = np.asarray(domains, np.int64)
+        self._reported: set[int] = set()
+        sizes = {len(a) for a in (*self._items.values(), self._groups, self._weights, self._domains)}
+        if len(sizes) != 1:
+            raise ValueError(f"items, groups, weights and domains must have one entry per row, got lengths {sizes}")
+        for modality, items in self._items.items():
+            if len(items) and items.min() < 0:
+                raise ValueError(f"row {int(items.argmin())} has no {modality}; every row of a batch needs one")
+
+    def __len__(self) -> int:
+        """Return R."""
+        return len(self._groups)
+
+    def __getitem__(self, rows: Sequence[int]) -> Batch:
+        """Return the batch of some rows.
+
+        Raises:
+            UserError: none of them can be read.
+        """
+        chosen = np.asarray(rows, dtype=np.int64)
+        while len(chosen):
+            try:
+                inputs = {m: provider(self._items[m][chosen]) for m, provider in self._providers.items()}
+            except BrokenItems as error:
+                self._report(chosen, error)
+                chosen = np.delete(chosen, list(error.faults))
+                continue
+            parts = (torch.from_numpy(a[chosen]) for a in (self._groups, self._weights, self._domains))
+            return Batch(inputs, *parts)
+        raise UserError("none of the files of a batch can be read; the log names them")
+
+    def _report(self, rows: np.ndarray, error: BrokenItems) -> None:
+        for i, fault in error.faults.items():
+            row = int(rows[i])
+            if row not in self._reported:
+                self._reported.add(row)
+                log.warning("row %d is left out of its batch: %s", row, fault)

@@ -1,0 +1,60 @@
+"""Locks between processes, released by the system however a process ends."""
+
+import fcntl
+import logging
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock alone; give whether that worked.
+
+    Args:
+        path: a file that only serves as lock; it is made and stays.
+        wait: wait for another process. False: give up at once.
+
+    Yields:
+        True, or False where another process holds it or the file system has no locks or is read-only.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number = os.open(path, os.O_RDWR | os.O_CREAT)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _lock(number, wait)
+    finally:
+        os.close(number)
+
+
+def hold(path: Path, owner: object) -> None:
+    """Share a lock with other holders for as long as ``owner`` lives; `locked` fails meanwhile.
+
+    Args:
+        path: a file that only serves as lock.
+        owner: anything that can be referenced weakly.
+    """
+    with suppress(OSError):
+        number = os.open(path, os.O_RDWR | os.O_CREAT)
+        weakref.finalize(owner, os.close, number)
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def _lock(number: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if not wait:
+            return False
+        log.info("another process is encoding the same items; waiting for it")
+        fcntl.flock(number, fcntl.LOCK_EX)
+    except OSError:
+        return False
+    return True

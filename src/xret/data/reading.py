@@ -1,0 +1,159 @@
+"""Reading pictures: whatever the file holds, a square of pixels or one kind of error comes out."""
+
+import io
+import stat
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from xret._errors import UserError
+from xret.data import svg
+from xret.data.faults import RowError
+
+MAX_BYTES = 200_000_000
+MAX_PIXELS = 50_000_000
+FITS = ("crop", "pad", "squash")
+
+_WHITE = (255, 255, 255)
+_LONGEST = 32  # times as long as wide: drawings beyond it are drawn smaller and enlarged
+
+Image.init()  # loads all plugins; of them, none that starts another program is used
+_FORMATS = tuple(f for f in ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF") if f in Image.OPEN)
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the bound here is lower, and no warning
+
+
+class BrokenMedia(RowError):  # noqa: N818 - it is the file that is broken
+    """A media file cannot be read; ``reason`` is "missing", "too_large", "undecodable" or "unsafe"."""
+
+
+def read_image(path: Path, layer: str, image_px: int, fit: str) -> np.ndarray:
+    """Read a picture as a square.
+
+    Pictures are turned as their EXIF data say, transparent ones are laid on white, of animated ones the first frame is
+    taken. SVG is drawn at the size needed. Resampling is bicubic with antialiasing.
+
+    Args:
+        path: PNG, JPEG, GIF, WebP, BMP, TIFF, PPM, AVIF or SVG, told apart by content.
+        layer: "" or, for the drawings of OpenMoji, "line": without colour.
+        image_px: side of the square, in pixels.
+        fit: "crop": the shorter side becomes ``image_px`` and the middle is cut out; "pad": the whole picture in the
+            middle of a white square; "squash": both sides become ``image_px``.
+
+    Returns:
+        (3, H, W) uint8, RGB, H = W = image_px.
+
+    Raises:
+        ValueError: ``fit`` or ``layer`` is not one of these.
+        BrokenMedia: the file is missing, too large, damaged or not safe to read; nothing else is raised for a file.
+    """
+    if fit not in FITS:
+        raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
+    if layer not in ("", "line"):
+        raise ValueError(f"layer must be empty or line, got {layer!r}")
+    try:
+        data = _read(path)
+        if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            picture = _draw(data, layer, image_px, fit)
+        elif layer:
+            raise BrokenMedia("undecodable", f"only an SVG has a layer called {layer}")
+        else:
+            picture = _decode(data, image_px)
+        return np.ascontiguousarray(np.asarray(_fitted(picture, image_px, fit)).transpose(2, 0, 1))
+    except (UserError, BrokenMedia):
+        raise
+    except RowError as error:
+        raise BrokenMedia(error.reason, error.detail) from None
+    except MemoryError:
+        raise BrokenMedia("too_large", "not enough memory to decode it") from None
+    except Exception as error:  # decoders raise whatever they like
+        raise BrokenMedia("undecodable", f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BrokenMedia("missing", "not a file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise BrokenMedia("missing", getattr(error, "strerror", None) or str(error)) from None
+    if len(data) > MAX_BYTES:
+        raise BrokenMedia("too_large", f"more than {MAX_BYTES:,} bytes")
+    if not data:
+        raise BrokenMedia("undecodable", "the file is empty")
+    return data
+
+
+def _open(data: bytes) -> Image.Image:
+    """Open a picture by its header alone."""
+    try:
+        picture = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError:
+        raise BrokenMedia("undecodable", "not a picture in a format that is read") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        picture = None
+    if picture is None or picture.width * picture.height > MAX_PIXELS:
+        raise BrokenMedia("too_large", f"more than {MAX_PIXELS:,} pixels")
+    return picture
+
+
+def _decode(data: bytes, image_px: int) -> Image.Image:
+    picture = _open(data)
+    if picture.format in ("JPEG", "MPO"):
+        scale = 2 * image_px / min(picture.size)  # twice the size needed, so that the resampling still decides
+        picture.draft(None, (round(picture.width * scale), round(picture.height * scale)))
+    return _on_white(ImageOps.exif_transpose(picture))
+
+
+def _draw(data: bytes, layer: str, image_px: int, fit: str) -> Image.Image:
+    root = svg.parse(data, lambda picture: _open(picture).close())
+    if layer == "line":
+        svg.keep_lines(root)
+
+    def drawn(width: int, height: int) -> Image.Image:
+        return _on_white(Image.open(io.BytesIO(svg.draw(root, width, height))))
+
+    whole = drawn(image_px, image_px)
+    if fit == "pad" or whole.width == whole.height:
+        return whole
+    wide = whole.width > whole.height  # drawn again, so that the shorter side has the size needed
+    return drawn(image_px * (_LONGEST if wide else 1), image_px * (1 if wide else _LONGEST))
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Return 8-bit RGB of a picture of any mode."""
+    if picture.mode[0] in "IF":  # I;16, I, F: one channel of more than 8 bits
+        grey = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+        grey = grey / 257 if picture.mode.startswith("I;16") or grey.max() > 255 else grey
+        return Image.fromarray(grey.clip(0, 255).round().astype(np.uint8)).convert("RGB")
+    if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, (*_WHITE, 255))
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _fitted(picture: Image.Image, image_px: int, fit: str) -> Image.Image:
+    width, height = picture.size
+    square = (image_px, image_px)
+    if fit == "squash":
+        return _resized(picture, square, (0, 0, width, height))
+    if fit == "crop":
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        return _resized(picture, square, (left, top, left + side, top + side))
+    scale = image_px / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    canvas = Image.new("RGB", square, _WHITE)
+    corner = ((image_px - size[0]) // 2, (image_px - size[1]) // 2)
+    canvas.paste(_resized(picture, size, (0, 0, width, height)), corner)
+    return canvas
+
+
+def _resized(picture: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+    if picture.size == size and box == (0, 0, *size):
+        return picture
+    return picture.resize(size, Image.Resampling.BICUBIC, box=box)

@@ -1,0 +1,95 @@
+"""The text half of CLIP, through the `transformers` library."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+from torch import Tensor, nn
+from transformers import CLIPModel
+
+from xret.encoder import Encoded
+from xret.encoder.freezing import check_lr, hold_still, is_frozen, outermost_blocks, thaw
+from xret.encoder.pretrained import config_of, load_model, load_tokenizer
+from xret.encoder.text._tokens import Tokens
+from xret.encoder.weights import fingerprint
+
+
+class CLIP(nn.Module):
+    """A causal transformer whose end token is projected into the space shared with images.
+
+    Source: Radford et al. 2021, https://arxiv.org/abs/2103.00020 (sec. 2.4). The projection is the checkpoint's own,
+    so with ``encoder/projection=identity`` the vectors are those of the published model.
+
+    Args:
+        model: a hub name, a local folder, or ``pkg://package/path``.
+        max_tokens: texts are cut to this many tokens, start and end included.
+        train: head (nothing of the network), last_N (its last N blocks, the norm and the projection) or all.
+        lr: learning rate of the encoder.
+
+    Raises:
+        ValueError: an argument is outside what is stated here, or the model has fewer than N blocks or max_tokens.
+        UserError: the weights cannot be loaded.
+    """
+
+    modality = "text"
+    stores = "vector"
+
+    def __init__(self, model: str, max_tokens: int = 77, train: str = "head", lr: float = 1e-5) -> None:
+        super().__init__()
+        self.lr = check_lr(lr)
+        both: Any = load_model(CLIPModel, model)
+        self.network: Any = nn.ModuleDict({"text_model": both.text_model, "projection": both.text_projection})
+        settings = both.config.text_config
+        self.collate = Tokens(load_tokenizer(model), max_tokens, settings.max_position_embeddings)
+        self.width: int = both.config.projection_dim
+        self.trained = thaw(self.network, outermost_blocks(both.text_model), train)
+        self.train()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no parameter trains."""
+        return is_frozen(self)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set train mode where something trains; frozen parts stay in eval mode."""
+        super().train(mode)
+        hold_still(self.network, self.trained if mode else ())
+        return self
+
+    def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the word embeddings (B, L, E) of collated texts; `forward` takes them as ``inputs_embeds``."""
+        table = self.network["text_model"].get_input_embeddings()
+        vectors: Tensor = table(inputs["input_ids"])
+        return vectors
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Encoded:
+        """Encode B texts.
+
+        Args:
+            inputs: what `collate` gave, with or without ``inputs_embeds`` (B, L, E); or a stored "vector" (B, D).
+        """
+        if "vector" in inputs:
+            return Encoded(inputs["vector"])
+        model = self.network["text_model"]
+        with _embeddings(model.get_input_embeddings(), inputs.get("inputs_embeds")):
+            output = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        vector = self.network["projection"](output.pooler_output)
+        return Encoded(vector, output.last_hidden_state, inputs["attention_mask"].bool())
+
+    def fingerprint(self) -> str:
+        """Return a hash of tokeniser, settings and weights."""
+        settings = config_of(self.network["text_model"])
+        return fingerprint({"class": "text/clip", "network": settings, "tokens": self.collate.config()}, self.network)
+
+
+@contextmanager
+def _embeddings(table: nn.Module, vectors: Tensor | None) -> Iterator[None]:
+    """Let an embedding table give these vectors whatever it is asked for: the network needs token numbers beside them.
+
+    It looks for its end token there. None changes nothing.
+    """
+    hook = table.register_forward_hook(lambda module, args, output: output if vectors is None else vectors)
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -1,0 +1,57 @@
+"""Sigmoid loss: every pair is a yes-or-no question of its own."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from xret._checks import check_masks
+from xret.loss._mean import weighted_mean
+
+
+class SigLIP(nn.Module):
+    """Binary cross-entropy of each pair, with a learned scale and bias.
+
+    With t the scale and b the bias, z = 1 for a positive and -1 for a negative:
+
+        l_ij = log(1 + exp(-z_ij * (t * s_ij + b)))
+
+    Summed over the pairs of a row and averaged over the rows, as in the paper: the loss grows with the number of
+    negatives per row, which the bias is there to balance. Fewer mined negatives make it start at a smaller value.
+
+    Source: Zhai et al. 2023, Sigmoid Loss for Language Image Pre-Training, https://arxiv.org/abs/2303.15343
+    (sec. 3.2 and algorithm 1).
+
+    Args:
+        scale: starting value of t; its logarithm is what is learned. No unit.
+        bias: starting value of b. Negative, since most pairs of a batch are negatives.
+
+    Raises:
+        ValueError: scale is not positive.
+    """
+
+    def __init__(self, scale: float = 10.0, bias: float = -10.0) -> None:
+        super().__init__()
+        if not scale > 0:
+            raise ValueError(f"scale must be positive, since its logarithm is learned, got {scale}")
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+        self.bias = nn.Parameter(torch.tensor(float(bias)))
+
+    def forward(self, scores: Tensor, positives: Tensor, negatives: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the mean over the rows of the loss summed in each row.
+
+        Args:
+            scores: (Q, T) float, cosine similarity.
+            positives: (Q, T) bool.
+            negatives: (Q, T) bool.
+            weight: (Q,) float, how much each query counts.
+
+        Returns:
+            () float, nats per query; a row without pairs adds zero.
+        """
+        check_masks(scores, positives=positives, negatives=negatives)
+        logits = torch.addcmul(self.bias, scores.float(), self.log_scale.exp())
+        losses = F.softplus(torch.where(positives, -logits, logits))
+        rows = torch.where(positives | negatives, losses, 0).sum(dim=1)
+        return weighted_mean(rows, torch.ones_like(rows), weight)

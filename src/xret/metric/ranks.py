@@ -1,0 +1,172 @@
+"""Exact ranks of relevant targets, without ever holding all scores."""
+
+import numpy as np
+
+from xret.metric import RelevanceArrays
+from xret.metric._kernels import count_at_least, count_at_least_sorted, hide
+from xret.metric._tiles import TARGETS, Gathered, blocks, each_block, new_buffer, scores_into
+
+SORT_FROM = 48  # relevant targets per query from which sorting a tile is cheaper than one pass for each of them
+SCORED_TOGETHER = 64  # queries whose relevant targets are scored in one product
+
+
+def ranks_from_vectors(
+    queries: np.ndarray,
+    targets: np.ndarray,
+    relevance: RelevanceArrays,
+    query_rows: np.ndarray | None = None,
+    target_rows: np.ndarray | None = None,
+    tie_tolerance: float = 1e-6,
+    threads: int | None = None,
+) -> np.ndarray:
+    """Return the rank of every relevant target among all T targets of its query.
+
+    A relevant target stands behind every irrelevant one that scores at least as high, less ``tie_tolerance``: the same
+    two vectors get cosines that differ by rounding, and a model that maps all items to one vector must not profit from
+    it. Relevant targets stand by score; of equal ones the lower gain comes first.
+
+    Works in tiles of 512 queries and 4,096 targets, 8 MB for each thread, whatever Q and T are.
+
+    Args:
+        queries: (N, D) float32 unit vectors.
+        targets: (M, D) float32 unit vectors.
+        relevance: offsets (Q+1,), columns (P,) and gains (P,), see the package.
+        query_rows: (Q,) int64, the rows of ``queries`` that are asked; None for all.
+        target_rows: (T,) int64, the rows of ``targets`` that are ranked; None for all.
+        tie_tolerance: cosines closer than this are tied; 1e-6 is the rounding of a float32 product.
+        threads: how many at a time; None for as many as BLAS may use.
+
+    Returns:
+        (P,) int64, in the order of ``columns``; the best rank is 1.
+
+    Raises:
+        ValueError: a vector is not finite, or shapes do not fit.
+    """
+    if queries.ndim != 2 or targets.ndim != 2 or queries.shape[1] != targets.shape[1]:
+        raise ValueError(f"queries and targets must be (N, D) and (M, D), got {queries.shape} and {targets.shape}")
+    check_finite(queries, "query vectors")
+    check_finite(targets, "target vectors")
+    asked = _gathered(queries, query_rows)
+    ranked = _gathered(targets, target_rows)
+    offsets, columns, _ = check_relevance(relevance, len(asked), len(ranked))
+    scores = np.empty(len(columns), dtype=np.float32)
+    ahead = np.zeros(len(columns), dtype=np.int64)
+
+    def work(start: int, stop: int) -> None:
+        buffer = new_buffer()
+        rows = asked.take(start, stop)
+        mine = slice(offsets[start], offsets[stop])
+        local = offsets[start : stop + 1] - offsets[start]
+        scores[mine] = _scores_of_relevant(buffer, rows, ranked, local, columns[mine])
+        thresholds = scores[mine] - np.float32(tie_tolerance)
+        for first, last in blocks(len(ranked), TARGETS):
+            tile = scores_into(buffer, rows, ranked.take(first, last))
+            _count(tile, first, local, columns[mine], thresholds, ahead[mine])
+
+    each_block(len(asked), work, threads)
+    return _ranks(scores, ahead, relevance)
+
+
+def ranks_from_scores(scores: np.ndarray, relevance: RelevanceArrays, tie_tolerance: float = 0.0) -> np.ndarray:
+    """Return the rank of every relevant target, from a matrix of scores.
+
+    Args:
+        scores: (Q, T) float, larger is closer. Ranked in its own precision; half precision as float32.
+        relevance: offsets (Q+1,), columns (P,) and gains (P,), see the package.
+        tie_tolerance: scores closer than this are tied; 0 takes them as they are.
+
+    Returns:
+        (P,) int64, in the order of ``columns``; the best rank is 1. Ties as in `ranks_from_vectors`.
+
+    Raises:
+        ValueError: a score is not finite, or shapes do not fit.
+    """
+    if scores.ndim != 2:
+        raise ValueError(f"scores must be a (Q, T) matrix, got shape {scores.shape}")
+    check_finite(scores, "scores")
+    offsets, columns, _ = check_relevance(relevance, *scores.shape)
+    precision = np.result_type(scores.dtype, np.float32)
+    found = scores[_row_of(offsets), columns].astype(precision)
+    ahead = np.zeros(len(columns), dtype=np.int64)
+    for start, stop in blocks(len(scores), max(1, 2**21 // max(1, scores.shape[1]))):
+        mine = slice(offsets[start], offsets[stop])
+        tile = np.array(scores[start:stop], dtype=precision, order="C")
+        thresholds = found[mine] - precision.type(tie_tolerance)
+        _count(tile, 0, offsets[start : stop + 1] - offsets[start], columns[mine], thresholds, ahead[mine])
+    return _ranks(found, ahead, relevance)
+
+
+def check_finite(values: np.ndarray, what: str) -> None:
+    """Raise unless all of (N, M) ``values`` are finite: comparisons with nan are false and would look like good ranks.
+
+    Raises:
+        ValueError: names the first row with a value that is not finite.
+    """
+    for start, stop in blocks(len(values), max(1, 2**20 // max(1, values.shape[1]))):
+        finite = np.isfinite(values[start:stop]).all(axis=1)
+        if not finite.all():
+            raise ValueError(f"{what} must be finite, got nan or inf in row {start + int(finite.argmin())}")
+
+
+def check_relevance(relevance: RelevanceArrays, queries: int, targets: int) -> RelevanceArrays:
+    """Return the relevance of Q queries and T targets, checked.
+
+    Raises:
+        ValueError: arrays do not fit together, a query has no relevant target, or a target does not exist.
+    """
+    offsets, columns, gains = relevance
+    if offsets.shape != (queries + 1,) or offsets[0] != 0 or offsets[-1] != len(columns) or len(gains) != len(columns):
+        raise ValueError(
+            f"relevance must have {queries + 1} offsets from 0 to the number of columns and one gain for each column, "
+            f"got {len(offsets)} offsets, {len(columns)} columns and {len(gains)} gains"
+        )
+    if (np.diff(offsets) < 1).any():
+        raise ValueError("every query must have a relevant target, got one without: leave such queries out of the task")
+    if len(columns) and not 0 <= columns.min() <= columns.max() < targets:
+        raise ValueError(f"relevant targets must lie in 0 to {targets - 1}, got {columns.min()} to {columns.max()}")
+    return offsets, columns, gains
+
+
+def _gathered(vectors: np.ndarray, rows: np.ndarray | None) -> Gathered:
+    return Gathered(np.asarray(vectors, dtype=np.float32), np.arange(len(vectors)) if rows is None else rows)
+
+
+def _row_of(offsets: np.ndarray) -> np.ndarray:
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def _scores_of_relevant(
+    buffer: np.ndarray, rows: np.ndarray, ranked: Gathered, offsets: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Score the relevant targets with the product that fills the tiles: another sum would round otherwise."""
+    scores = np.empty(len(columns), dtype=np.float32)
+    row_of = _row_of(offsets)
+    for start, stop in blocks(len(rows), SCORED_TOGETHER):
+        mine = slice(offsets[start], offsets[stop])
+        wanted, place = np.unique(columns[mine], return_inverse=True)
+        for first, last in blocks(len(wanted), TARGETS):
+            tile = scores_into(buffer, rows[start:stop], ranked.vectors[ranked.rows[wanted[first:last]]])
+            here = np.flatnonzero((place >= first) & (place < last))
+            scores[mine][here] = tile[row_of[mine][here] - start, place[here] - first]
+    return scores
+
+
+def _count(
+    tile: np.ndarray, first: int, offsets: np.ndarray, columns: np.ndarray, thresholds: np.ndarray, ahead: np.ndarray
+) -> None:
+    hide(tile, first, offsets, columns)
+    if len(columns) >= SORT_FROM * len(tile):
+        tile.sort(axis=1)
+        count_at_least_sorted(tile, offsets, thresholds, ahead)
+    else:
+        count_at_least(tile, offsets, thresholds, ahead)
+
+
+def _ranks(scores: np.ndarray, ahead: np.ndarray, relevance: RelevanceArrays) -> np.ndarray:
+    """Add to the irrelevant targets ahead the relevant ones that stand before each relevant target."""
+    offsets, _, gains = relevance
+    row_of = _row_of(offsets)
+    order = np.lexsort((gains, -scores, row_of))
+    ranks = np.empty(len(scores), dtype=np.int64)
+    ranks[order] = ahead[order] + np.arange(len(scores)) - offsets[row_of] + 1
+    return ranks

@@ -1,0 +1,49 @@
+"""Ctrl-C during training: finish the step, keep what was learnt, say so."""
+
+import signal
+from types import FrameType, TracebackType
+from typing import Self
+
+import pytorch_lightning as pl
+import torch
+
+from xret.run.folder import RunFolder, write_whole
+
+
+class Interrupt(pl.Callback):
+    """Turns the first Ctrl-C into a clean stop; a second one stops at once.
+
+    The state of the last finished epoch stays what `resume` goes on from. If there is none yet, the weights of the
+    unfinished epoch are kept as the best ones, marked as partial.
+
+    Args:
+        run: whose folder the weights go to.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.asked = False
+        self._before: signal.Handlers | None = None
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._ask)  # type: ignore[assignment]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
+        """Leave the loop between two steps."""
+        if self.asked:
+            if trainer.is_global_zero and not self.run.best.exists():
+                state = {"state_dict": pl_module.state_dict(), "epoch": trainer.current_epoch, "partial": True}
+                write_whole(self.run.best, lambda file: torch.save(state, file))
+            raise Stopped
+
+
+class Stopped(Exception):
+    """Raised between two steps when Ctrl-C was pressed."""

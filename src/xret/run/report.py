@@ -1,0 +1,99 @@
+"""What a run says in the end: its table, its targets, what to type next."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+_COLUMNS = ("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "map", "ndcg_at_10", "median_rank")
+_TITLES = ("R@1", "R@5", "R@10", "MRR", "mAP", "nDCG@10", "median rank")
+
+
+def table(metrics: Mapping[str, float], split: str) -> str:
+    """Return the figures of a split as a Markdown table, in percent; ranks as numbers.
+
+    Each direction has a line for the model with the half-width of its 95 % interval, and where they are known one for
+    the ridge baseline and one for chance.
+
+    Args:
+        metrics: flat, "test/text_to_image/recall_at_10" -> 0.59.
+        split: "test", "val", ...
+    """
+    lines = [f"| {split} | {' | '.join(_TITLES)} |", "|---|" + "---:|" * len(_TITLES)]
+    directions = dict.fromkeys(key.split("/")[1] for key in metrics if key.startswith(f"{split}/") and key.count("/") == 2)
+    for direction in directions:
+        prefix = f"{split}/{direction}/"
+        lines.append(_line(direction.replace("_to_", " → "), prefix, "", metrics))
+        for kind, name in (("ridge_", "ridge regression"), ("chance_", "chance")):
+            if f"{prefix}{kind}recall_at_1" in metrics:
+                lines.append(_line(f"&nbsp; {name}", prefix, kind, metrics))
+    return "\n".join(lines).replace("&nbsp; ", "  ")
+
+
+def _line(title: str, prefix: str, kind: str, metrics: Mapping[str, float]) -> str:
+    cells = []
+    for column in _COLUMNS:
+        value = metrics.get(f"{prefix}{kind}{column}")
+        if value is None:
+            cells.append("")
+        elif column == "median_rank":
+            cells.append(f"{value:g}")
+        else:
+            low, high = (metrics.get(f"{prefix}{kind}{column}_{end}") for end in ("low", "high"))
+            spread = "" if low is None or high is None else f" ± {50 * (high - low):.1f}"
+            cells.append(f"{100 * value:.1f}{spread}")
+    return f"| {title} | {' | '.join(cells)} |"
+
+
+def targets(metrics: Mapping[str, float], wanted: Mapping[str, float]) -> list[str]:
+    """Return one line per target: met or missed; ranks and milliseconds must stay below theirs.
+
+    Args:
+        metrics: flat.
+        wanted: metric -> value to reach.
+    """
+    lines = []
+    for name, goal in wanted.items():
+        value = metrics.get(name)
+        if value is None:
+            lines.append(f"target {name}: not measured")
+            continue
+        met = value <= goal if name.endswith(("_rank", "_ms")) or "/latency_ms/" in name else value >= goal
+        lines.append(f"target {name}: {'met' if met else 'missed'} ({value:.4g}, wanted {goal:.4g})")
+    return lines
+
+
+def costs(cost: Mapping[str, object]) -> list[str]:
+    """Return the lines about time and space; see `xret.run.cost.cost`."""
+    latency: Mapping[str, Mapping[str, float]] = cost["latency_ms"]  # type: ignore[assignment]
+    lines = [
+        f"one query {direction.replace('_to_', ' → ')}: p50 {t['p50']:.1f} ms, p95 {t['p95']:.1f}, p99 {t['p99']:.1f} "
+        f"(encoding {t['encode_p50']:.1f})"
+        for direction, t in latency.items()
+    ]
+    rates: Mapping[str, float] = cost["encode_per_s"]  # type: ignore[assignment]
+    counts: Mapping[str, int] = cost["parameters"]  # type: ignore[assignment]
+    rate = ", ".join(f"{value:.0f} {modality}s/s" for modality, value in rates.items())
+    lines.append(
+        f"{counts['total'] / 1e6:.1f} M parameters, {counts['trained'] / 1e6:.1f} M trained; "
+        f"{cost['vector_bytes']} bytes per vector; encodes {rate}"
+    )
+    return lines
+
+
+def summary(folder: Path, metrics: Mapping[str, float], cost: Mapping[str, object], wanted: Mapping[str, float]) -> str:
+    """Return the last lines of a training: table, costs, targets, what to type next, and where the run is."""
+    shown = shlex.quote(str(folder))
+    return "\n".join(
+        [
+            "",
+            table(metrics, "test"),
+            "",
+            *costs(cost),
+            *targets(metrics, wanted),
+            "next:",
+            f"  python -m xret evaluate run={shown} split=val",
+            "  python -m xret train loss=triplet miner=semihard",
+            "  mlflow ui",
+            f"run: {folder}",
+        ]
+    )

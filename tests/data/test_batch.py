@@ -1,0 +1,136 @@
+"""Rows to tensors."""
+
+import logging
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric.utilities import move_data_to_device
+from torch.utils.data import DataLoader
+
+from xret._errors import UserError
+from xret.data.batch import Batch, ImageProvider, PairDataset, Stored, TextProvider
+from xret.data.sampler import Batches
+
+
+def stack(pictures):
+    return {"pixels": torch.from_numpy(np.stack(pictures))}
+
+
+def lengths(texts):
+    return {"input_ids": torch.tensor([[len(text)] for text in texts])}
+
+
+@pytest.fixture
+def data(colours):
+    root, refs, table = colours(6)
+    providers = {
+        "image": ImageProvider(root, refs, 4, "squash", stack),
+        "text": TextProvider(["a" * i for i in range(9)], lengths),
+    }
+    items = {"image": np.array([0, 1, 1, 2, 3, 4, 5]), "text": np.array([8, 7, 6, 5, 4, 3, 2])}
+    groups = np.array([10, 11, 11, 12, 13, 14, 15])
+    return root, table, PairDataset(providers, items, groups, np.linspace(0, 1, 7), np.arange(7) % 2)
+
+
+def test_a_list_of_rows_gives_their_items_in_order(data):
+    _, table, pairs = data
+    batch = pairs[[6, 1, 2]]
+    assert batch.inputs["image"]["pixels"][:, :, 0, 0].tolist() == table[[5, 1, 1]].tolist()
+    assert batch.inputs["text"]["input_ids"].tolist() == [[2], [7], [6]]
+    assert batch.group.tolist() == [15, 11, 11]
+    assert batch.weight.tolist() == pytest.approx([1, 1 / 6, 2 / 6])
+    assert batch.domain.tolist() == [0, 1, 0]
+    assert (batch.group.dtype, batch.weight.dtype, batch.domain.dtype) == (torch.int64, torch.float32, torch.int64)
+    assert len(batch) == 3
+    assert len(pairs) == 7
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_hands_over_the_sampler_s_batches(data, workers):
+    _, _, pairs = data
+    sampler = Batches(np.array([10, 11, 11, 12, 13, 14, 15]), 3, seed=0)
+    loader = DataLoader(pairs, batch_size=None, sampler=sampler, num_workers=workers)
+    found = [batch.group.tolist() for batch in loader]
+    assert found == [pairs[rows].group.tolist() for rows in sampler]
+    assert len(found) == 2
+
+
+def test_a_batch_moves_as_a_whole(data):
+    batch = data[2][[0, 1]]
+    for moved in (batch.to("meta"), move_data_to_device(batch, "meta")):
+        assert isinstance(moved, Batch)
+        tensors = [
+            *moved.inputs["image"].values(),
+            *moved.inputs["text"].values(),
+            moved.group,
+            moved.weight,
+            moved.domain,
+        ]
+        assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
+def test_rows_whose_file_is_broken_are_left_out_and_named_once(data, caplog):
+    root, _, pairs = data
+    (root / "1.png").write_bytes(b"no picture")
+    (root / "4.png").unlink()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            batch = pairs[[0, 1, 2, 5, 6]]
+            assert batch.group.tolist() == [10, 15]
+            assert batch.inputs["text"]["input_ids"].tolist() == [[8], [2]]
+    assert sorted(record.args[0] for record in caplog.records) == [1, 2, 5]
+    with pytest.raises(UserError, match="none of the files"):
+        pairs[[1, 2]]
+
+
+def test_items_and_rows_must_fit(data):
+    def build(items, groups=3):
+        provider = Stored("vector", np.zeros((3, 2), np.float32))
+        return PairDataset({"text": provider}, {"text": np.array(items)}, np.zeros(groups), np.ones(3), np.zeros(3))
+
+    assert len(build([0, 1, 2])) == 3
+    with pytest.raises(ValueError, match="row 1 has no text"):
+        build([0, -1, 2])
+    with pytest.raises(ValueError, match="one entry per row"):
+        build([0, 1])
+    with pytest.raises(ValueError, match="one entry per row"):
+        build([0, 1, 2], groups=4)
+
+
+def test_stored_features_are_copies_of_the_asked_rows():
+    array = np.arange(12, dtype=np.float32).reshape(4, 3)
+    array.flags.writeable = False
+    found = Stored("vector", array)(np.array([2, 0, 2]))
+    assert found["vector"].tolist() == array[[2, 0, 2]].tolist()
+    found["vector"].zero_()
+    assert array[2, 2] == 8
+
+
+def test_stored_tokens_come_with_their_mask():
+    tokens, mask = np.random.default_rng(0).random((4, 3, 2), np.float32), np.eye(4, 3, dtype=bool)
+    found = Stored("tokens", tokens, mask)(np.array([1, 3]))
+    assert found["tokens"].tolist() == tokens[[1, 3]].tolist()
+    assert found["mask"].tolist() == mask[[1, 3]].tolist()
+    assert set(Stored("tokens", tokens)(np.array([1]))) == {"tokens"}
+
+
+@pytest.mark.parametrize(
+    ("name", "mask"), [("pixels", None), ("vector", np.ones((4, 3), bool)), ("tokens", np.ones(4, bool))]
+)
+def test_stored_features_that_do_not_fit_are_refused(name, mask):
+    with pytest.raises(ValueError, match="must be"):
+        Stored(name, np.zeros((4, 3, 2), np.float32), mask)
+
+
+def test_mapped_features_travel_to_another_process_by_name(tmp_path):
+    array = np.random.default_rng(0).random((1000, 100), np.float32)
+    np.save(tmp_path / "v.npy", array)
+    mapped = np.load(tmp_path / "v.npy", mmap_mode="r")
+    data = pickle.dumps(Stored("vector", mapped))
+    assert len(data) < 2000
+    assert (pickle.loads(data)(np.array([7, 999]))["vector"].numpy() == array[[7, 999]]).all()
+    view = pickle.loads(pickle.dumps(Stored("vector", mapped[500:])))
+    assert (view(np.array([7]))["vector"].numpy() == array[[507]]).all()
+    assert (pickle.loads(pickle.dumps(Stored("vector", array)))(np.array([7]))["vector"].numpy() == array[[7]]).all()

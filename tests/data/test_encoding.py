@@ -1,0 +1,127 @@
+"""Encoding items with encoders whose features are known."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from xret._errors import UserError
+from xret.data.cache import FeatureCache
+from xret.data.encoding import encode_items, features, unreadable
+from xret.data.manifest import Items
+
+TEXTS = ("bb", "a", "cccccc", "dd", "eeee", "ff")
+
+
+def items(modality, refs):
+    return Items(modality, tuple(refs), np.arange(len(refs)))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_picture_is_encoded_once_in_its_place(colours, mean_colour, workers):
+    root, refs, table = colours(23)
+    pieces = list(encode_items(items("image", refs), root, mean_colour(), batch_size=5, workers=workers))
+    assert sorted(i for piece in pieces for i in piece.positions.tolist()) == list(range(23))
+    for piece in pieces:
+        assert np.allclose(piece.arrays["vector"], table[piece.positions] / 255, atol=1e-6)
+        assert piece.arrays["vector"].dtype == np.float32
+        assert len(piece.positions) <= 5
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_broken_pictures_are_named_and_zero_and_harm_no_other(colours, mean_colour, workers):
+    root, refs, table = colours(7)
+    (root / "2.png").write_bytes(b"no picture")
+    (root / "5.png").unlink()
+    cache = FeatureCache(root / "cache")
+    for fresh in (True, False):
+        found = features(mean_colour(), items("image", refs), root, cache, batch_size=3, workers=workers)
+        assert [(b.position, b.reason) for b in found.broken] == [(2, "undecodable"), (5, "missing")]
+        expected = table / 255
+        expected[[2, 5]] = 0
+        assert np.allclose(found.array, expected, atol=1e-6)
+        assert found.fresh == fresh
+    checked = unreadable(items("image", refs), root, 8, "squash", workers=workers)
+    assert checked == found.broken
+
+
+def test_texts_go_from_long_to_short_and_land_in_their_place(letters):
+    encoder = letters()
+    pieces = list(encode_items(items("text", TEXTS), None, encoder, batch_size=2))
+    assert encoder.lengths == [6, 2, 2]
+    found = {i: v for piece in pieces for i, v in zip(piece.positions.tolist(), piece.arrays["vector"], strict=True)}
+    assert {i: float(v[0]) for i, v in found.items()} == {i: ord(text[0]) for i, text in enumerate(TEXTS)}
+
+
+def test_tokens_are_zero_where_they_are_padding_whatever_the_batch(letters, tmp_path):
+    stored = {}
+    for size in (1, 2, 6):
+        cache = FeatureCache(tmp_path / str(size))
+        found = features(letters("tokens"), items("text", TEXTS), None, cache, batch_size=size)
+        assert found.name == "tokens"
+        stored[size] = (np.array(found.array), np.array(found.mask))
+    for i, text in enumerate(TEXTS):
+        expected = [ord(c) for c in text] + [0] * (6 - len(text))
+        for array, mask in stored.values():
+            assert array[i, :, 0].tolist() == expected
+            assert mask[i].tolist() == [c > 0 for c in expected]
+
+
+def test_image_tokens_get_a_mask_of_their_own(colours, mean_colour):
+    root, refs, table = colours(3)
+    (piece,) = encode_items(items("image", refs), root, mean_colour("tokens"), workers=0)
+    assert piece.arrays["tokens"].shape == (3, 8, 3)
+    assert np.allclose(piece.arrays["tokens"], table[:, None] / 255, atol=1e-6)
+    assert piece.arrays["mask"].all()
+
+
+def test_the_encoder_gets_its_mode_back_and_the_random_state_is_left_alone(colours, mean_colour):
+    root, refs, _ = colours(4)
+    encoder = mean_colour()
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    for mode in (True, False):
+        encoder.train(mode)
+        for workers in (0, 1):
+            list(encode_items(items("image", refs), root, encoder, workers=workers))
+            assert encoder.training is mode
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_stored_features_belong_to_what_made_them(colours, mean_colour):
+    root, refs, _ = colours(4)
+    cache = FeatureCache(root / "cache")
+    encoder = mean_colour()
+
+    def fresh():
+        return features(encoder, items("image", refs), root, cache, workers=0).fresh
+
+    assert [fresh(), fresh()] == [True, False]
+    for name, value in (("image_px", 9), ("fit", "pad"), ("stores", "tokens")):
+        setattr(encoder, name, value)
+        assert [fresh(), fresh()] == [True, False]
+    with torch.no_grad():
+        encoder.scale.mul_(2)
+    assert [fresh(), fresh()] == [True, False]
+
+
+def test_progress_is_told_where_no_one_watches_a_terminal(colours, mean_colour, caplog, monkeypatch):
+    root, refs, _ = colours(6)
+    monkeypatch.setattr("xret.data.encoding._REPORT_S", 0.0)
+    with caplog.at_level(logging.INFO):
+        list(encode_items(items("image", refs), root, mean_colour(), batch_size=2, workers=0))
+    assert [record.args[1] for record in caplog.records] == [2, 4]
+    assert "s left" in caplog.text
+
+
+def test_progress_is_a_bar_on_a_terminal(colours, mean_colour, capsys, monkeypatch):
+    root, refs, _ = colours(4)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    list(encode_items(items("image", refs), root, mean_colour(), batch_size=2, workers=0))
+    assert "encoding image" in capsys.readouterr().err
+
+
+def test_other_modalities_have_no_reader(mean_colour, tmp_path):
+    with pytest.raises(UserError, match="no reader for audio"):
+        list(encode_items(items("audio", ["a.wav"]), tmp_path, mean_colour()))
