@@ -1,4 +1,6 @@
-"""How much exact evaluation costs: python experiments/bench_evaluation.py
+"""What exact evaluation costs, beside finding ten neighbours, a list of 100, and sorting all.
+
+Run as ``python experiments/bench_evaluation.py``.
 
 10,000 queries with 5 right answers each, 100,000 targets, 512 dimensions, float32, on two threads. Recall, MRR and
 complete mAP of `xret.metric.evaluate` (ranks, every figure, chance level and 1,000 bootstrap samples included) against
@@ -134,12 +136,16 @@ def main() -> int:
         ("s, against pytorch-metric-learning, k=100, 1,000 queries", part["evaluate"], part["pml"], ">=", BAR_PML),
         ("s, against a full argsort, 1,000 queries", part["evaluate"], part["argsort"], ">=", BAR_ARGSORT),
     ]
-    print("| evaluate: exact recall, MRR, complete mAP | evaluate | peer | ratio | bar | |\n|---|---:|---:|---:|---:|---|")
+    print(
+        "| evaluate: exact recall, MRR, complete mAP | evaluate | peer | ratio | bar | |\n|---|---:|---:|---:|---:|---|"
+    )
     met = []
     for title, mine, peer, sign, bar in rows:
         ratio = mine / peer if sign == "<=" else peer / mine
         met.append(ratio <= bar if sign == "<=" else ratio >= bar)
-        print(f"| {title} | {mine:.2f} | {peer:.2f} | {ratio:.2f} x | {sign} {bar} x | {'met' if met[-1] else 'missed'} |")
+        print(
+            f"| {title} | {mine:.2f} | {peer:.2f} | {ratio:.2f} x | {sign} {bar} x | {'met' if met[-1] else 'missed'} |"
+        )
     met.append(extra_mb <= BAR_MB)
     verdict = "met" if met[-1] else "missed"
     print(f"| MB at the peak, above vectors and task | {extra_mb:.0f} | | | <= {BAR_MB} MB | {verdict} |")

@@ -38,7 +38,7 @@ class MeanColour(nn.Module):
 
     def fingerprint(self):
         """Return what the features depend on."""
-        return hashlib.sha256(str(float(self.scale)).encode()).hexdigest()
+        return hashlib.sha256(str(self.scale.item()).encode()).hexdigest()
 
 
 class Letters(nn.Module):

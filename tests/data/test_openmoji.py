@@ -127,6 +127,7 @@ def test_extra_captions_share_group_and_stay_in_training_unless_asked(manifest):
     assert [row for row in more.rows if row.id in by_id(manifest)] == list(manifest.rows)
     groups = {row.group for row in manifest.rows if row.split == "train"}
     assert {row.group for row in added} <= groups
+    assert OpenMoji(extra_captions=["en"]).load().rows == manifest.rows  # nothing new in them
     everywhere = OpenMoji(extra_captions=["aliases", "fr"], extra_in="all").load()
     assert {row.split for row in everywhere.rows if "/" in row.id} == {"train", "val", "test"}
     apples = {(r.inputs["text"], r.lang) for r in everywhere.rows if r.id.startswith("1F34E")}

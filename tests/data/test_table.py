@@ -176,6 +176,7 @@ def test_parquet_lists_numbers_and_bad_bytes(folder):
 
     bad = pa.array([b"ok", b"caf\xe9", b"ok"], pa.binary()).view(pa.string())
     columns = {"image": ["a.jpg", "a.jpg", None], "text": bad, "year": [2001, None, 3], "tags": [["a", "b"], [], None]}
+    columns["size"] = [float("nan"), 1.5, 2.5]
     pq.write_table(pa.table(columns), folder / "t.parquet")
     manifest = Table(str(folder / "t.parquet")).load()
     assert [dict(r.attributes) for r in manifest.rows] == [{"year": "2001", "tags": "a, b"}]

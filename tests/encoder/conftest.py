@@ -7,6 +7,7 @@ import torch
 import transformers as hf
 
 LETTERS = string.ascii_lowercase
+torch.set_num_threads(1)  # the networks are too small for two: threads would only wait for each other
 WORDS = ["a", "dog", "red", "runs", "apple", "the", "##s", "fox", "big"]
 TEXTS = ["a dog", "the big red fox runs", "apple", ""]
 

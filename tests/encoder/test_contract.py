@@ -1,5 +1,7 @@
 """Every encoder option keeps the contract of the package, and says in YAML what its constructor says."""
 
+import copy
+import functools
 import importlib
 import inspect
 import pickle
@@ -25,9 +27,14 @@ RELATIVES = {
 }
 
 
-def composed(*overrides):
+@functools.cache
+def _composed(overrides):
     with initialize_config_dir(str(CONF), version_base=None):
         return OmegaConf.to_container(compose(overrides=list(overrides)))["encoder"]
+
+
+def composed(*overrides):
+    return copy.deepcopy(_composed(overrides))
 
 
 def built(config, *args):

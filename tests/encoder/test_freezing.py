@@ -18,6 +18,8 @@ class Small(nn.Module):
             nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout()) for _ in range(3)
         )
         self.body.blocks[0].append(nn.ModuleList([nn.Linear(2, 2)]))
+        for block in self.body.blocks:
+            block.register_parameter("scale", nn.Parameter(torch.ones(2)))
         self.body.norm = nn.LayerNorm(2)
         self.head = nn.Linear(2, 2)
 

@@ -1,7 +1,7 @@
 """From a config to the objects of a run: what `train` and `evaluate` have in common."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,12 @@ def build(node: Any, where: str, **arguments: object) -> Any:  # noqa: ANN401 - 
         raise UserError(f"{where}: {str(error).splitlines()[0]}") from error
 
 
-def refuse_strangers(node: Any, allowed: tuple[str, ...] = _TRUSTED, key: str = "") -> None:  # noqa: ANN401 - a tree
+def trusted(packages: Sequence[str]) -> tuple[str, ...]:
+    """Return the prefixes of classes that a config may name: ours, and those of packages the user trusts."""
+    return (*_TRUSTED, *(f"{package}." for package in packages))
+
+
+def refuse_strangers(node: Any, allowed: tuple[str, ...], key: str = "") -> None:  # noqa: ANN401 - a tree
     """Refuse a config from elsewhere that names a class outside the allow-list.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import TQDMProgressBar
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -24,6 +24,7 @@ from xret.run import tracking
 from xret.run.checkpoint import AtomicIO, Checkpoints, load
 from xret.run.folder import RunFolder
 from xret.run.interrupt import Interrupt, Stopped
+from xret.run.progress import progress
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,7 @@ class Fit:
     def __init__(
         self, cfg: DictConfig, record: RunFolder, model: DualEncoder, prepared: Prepared, validate: Validate, digest: str
     ) -> None:
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*The number of training batches.*")
-        for name in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        _hush()
         self.cfg, self.record, self.prepared = cfg, record, prepared
         self.items, self.places = prepared.split("val")
         loss, miner = build(cfg.loss, "loss"), build(cfg.miner, "miner")
@@ -72,7 +70,8 @@ class Fit:
             cfg.trainer,
             "trainer",
             logger=self.logger or False,
-            callbacks=[self.checkpoints, self.interrupt, *_bar(cfg)],
+            callbacks=[self.checkpoints, self.interrupt, progress(cfg.trainer.enable_progress_bar)],
+            enable_progress_bar=cfg.trainer.enable_progress_bar and sys.stderr.isatty(),
             plugins=[AtomicIO()],
             default_root_dir=str(record.path),
             enable_checkpointing=False,
@@ -103,10 +102,15 @@ class Fit:
                 self.trainer.fit(self.module, self._train_loader(), self._item_loaders(), ckpt_path=resume)
         except Stopped:
             self._close("KILLED")
-            raise KeyboardInterrupt from None
+            done = len(self.checkpoints.history)
+            self.record.write_json("interrupted.json", {"epochs": done, "of": self.trainer.max_epochs})
+            raise KeyboardInterrupt(
+                f"stopped after {done} of {self.trainer.max_epochs} epochs; resume={self.record.path} goes on"
+            ) from None
         except BaseException:
             self._close("FAILED")
             raise
+        (self.record.path / "interrupted.json").unlink(missing_ok=True)
 
     def best(self) -> RetrievalModule:
         """Return the module with the weights of the best epoch, in eval mode."""
@@ -173,8 +177,15 @@ class _Items(Dataset[Any]):
         return self.modality, torch.from_numpy(positions), self.given(self.places[positions])
 
 
-def _bar(cfg: DictConfig) -> list[Any]:
-    """Return Lightning's progress bar where someone watches it."""
-    import sys
-
-    return [TQDMProgressBar(leave=False)] if cfg.trainer.enable_progress_bar and sys.stderr.isatty() else []
+def _hush() -> None:
+    """Silence what Lightning says about choices that are made on purpose here."""
+    for message in (
+        ".*does not have many workers.*",
+        ".*The number of training batches.*",  # fewer than log_every_n_steps
+        r".*module\(s\) in eval mode.*",  # frozen encoders
+        ".*isinstance.treespec, LeafSpec.*",
+        ".*GPU available but not used.*",
+    ):
+        warnings.filterwarnings("ignore", message)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("timm").setLevel(logging.WARNING)

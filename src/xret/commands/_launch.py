@@ -108,8 +108,8 @@ def launch(command: str, arguments: list[str]) -> int:
     sys.argv = [f"xret {command}", *_run_folder_of_resume(arguments)]
     try:
         hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name=command)(_task(command))()
-    except KeyboardInterrupt:
-        print("xret: stopped by Ctrl-C", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"xret {command}: {stop if stop.args else 'stopped by Ctrl-C'}", file=sys.stderr)
         return 130
     except Exception as error:
         return _report(error, command)

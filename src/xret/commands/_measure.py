@@ -12,6 +12,7 @@ from xret.data.manifest import media_path
 from xret.data.reading import BrokenMedia, read_image
 from xret.metric import Tasks
 from xret.metric.evaluate import Evaluation, evaluate
+from xret.metric.ridge import RidgeBaseline, ridge_baseline
 from xret.metric.top_k import top_k
 from xret.model.dual_encoder import DualEncoder
 from xret.run.figures import answers, best_and_worst
@@ -97,6 +98,29 @@ def require(cfg_protocol: Any, items: Mapping[str, Any], split: str) -> Tasks:  
     return tasks
 
 
-def ridge(prepared: Prepared, protocol: Any, split: str) -> dict[str, float]:  # noqa: ANN401 - a protocol
-    """Placeholder until the baseline lands."""
-    return {}
+class Ridge:
+    """The closed-form baseline on the features of frozen encoders; silent where an encoder is not frozen.
+
+    Fitted on the training pairs, its strength chosen on the validation split, as `xret.metric.ridge` says.
+
+    Args:
+        prepared: the data and its stored features.
+        tasks: of the validation split.
+    """
+
+    def __init__(self, prepared: Prepared, tasks: Tasks) -> None:
+        self.prepared = prepared
+        self.baseline: RidgeBaseline | None = None
+        if len(prepared.features) < max(2, len(prepared.items)):
+            return
+        rows = prepared.rows("train")
+        pairs = {m: array[prepared.of_row[m][rows]] for m, array in prepared.features.items()}
+        self.baseline = ridge_baseline(pairs, tasks, self._of("val"))
+
+    def _of(self, split: str) -> dict[str, np.ndarray]:
+        _, places = self.prepared.split(split)
+        return {m: array[places[m]] for m, array in self.prepared.features.items()}
+
+    def evaluate(self, tasks: Tasks, split: str) -> dict[str, float]:
+        """Return "text_to_image/ridge_recall_at_10" and so on for the items of a split."""
+        return {} if self.baseline is None else self.baseline.evaluate(tasks, self._of(split))

@@ -44,8 +44,11 @@ def _stored(cfg: DictConfig, record: "RunFolder") -> DictConfig:
     Raises:
         UserError: it does not, naming the first key that differs.
     """
+    from xret.commands._assembly import refuse_strangers, trusted
+
     stored = OmegaConf.load(record.config)
     assert isinstance(stored, DictConfig)
+    refuse_strangers(OmegaConf.to_container(stored), trusted(cfg.trust))
     asked = [o for o in HydraConfig.get().overrides.task if not o.startswith("resume=")]
     if asked:
         now = OmegaConf.create(OmegaConf.to_yaml(cfg, resolve=True))
@@ -112,7 +115,7 @@ def _finish(
     cfg: DictConfig, record: "RunFolder", fit: "Fit", prepared: "Prepared", protocol: Any, seconds: dict[str, float]  # noqa: ANN401
 ) -> float:
     """Measure the best weights on val and test, write the record, say what came out."""
-    from xret.commands._measure import arrays, encode_split, measure, picture, require, ridge
+    from xret.commands._measure import Ridge, arrays, encode_split, measure, picture, require
     from xret.run import report, tracking
     from xret.run.cost import cost
     from xret.run.figures import curves
@@ -120,11 +123,12 @@ def _finish(
     model = fit.best().model
     metrics: dict[str, float] = {}
     galleries = {}
-    for split in ("val", "test"):
-        tasks = require(protocol, prepared.split(split)[0], split)
+    asked = {split: require(protocol, prepared.split(split)[0], split) for split in ("val", "test")}
+    baseline = Ridge(prepared, asked["val"])
+    for split, tasks in asked.items():
         vectors = encode_split(model, prepared, split)
         result = measure(tasks, vectors, cfg.seed)
-        values = {**result.values, **ridge(prepared, protocol, split)}
+        values = {**result.values, **baseline.evaluate(tasks, split)}
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         if split == "test":
             galleries = vectors

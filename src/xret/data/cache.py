@@ -128,7 +128,8 @@ class FeatureCache:
         finally:
             if isinstance(sink, InFiles):
                 sink.close()
-            self._sweep(key)
+            if writable:
+                self._sweep(key)
         name = "tokens" if "tokens" in sink.arrays else "vector"
         return StoredFeatures(name, sink.arrays[name], sink.arrays.get("mask"), tuple(broken))
 
@@ -214,7 +215,7 @@ class FeatureCache:
             shutil.rmtree(doomed, ignore_errors=True)
 
     def _sweep(self, key: str = "*") -> None:
-        """Remove what killed processes left unfinished; ``key`` is one that this process may make."""
+        """Remove what is unfinished: of ``key``, whose lock this process holds, or of all killed processes."""
         for folder in self._features.glob(f".{key}.*"):
             name = folder.name.split(".")[1]
             if name == key:

@@ -16,7 +16,7 @@ _REGIONS = {chr(code) for code in range(0x1F1E6, 0x1F200)}
 _PLAIN_TEXT = "\N{VARIATION SELECTOR-16}"
 _GENDERS = set("👨👩👦👧👴👵♀♂")
 
-# Women and men, girls and boys are people; what they do, and which way they face, is told by the rest of a sequence.
+# Women and men become persons, girls and boys children, and so on; signs of gender and direction go.
 _BASE = str.maketrans(
     dict.fromkeys(("♀", "♂", "➡", "\N{ZERO WIDTH JOINER}", _PLAIN_TEXT), "")
     | dict.fromkeys("👨👩", "🧑")

@@ -4,7 +4,7 @@ import difflib
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xret._errors import UserError
@@ -85,8 +85,6 @@ class Table:
             except RowError as error:
                 rejected.append(Rejected(_name(number, record, column), error.reason, error.detail))
         manifest = Manifest(path.stem, tuple(rows), tuple(rejected), root)
-        if "split" not in column:
-            manifest = replace(manifest, rows=tuple(replace(row, split=None) for row in rows))
         return settle(assign(manifest, self.salt, self.fractions), self.on_error)
 
     def _columns(self, path: Path, names: Sequence[str]) -> dict[str, str]:

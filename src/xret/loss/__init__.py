@@ -14,6 +14,6 @@ is the same call with ``.T``. All of them hold to this:
 
 - They compute in float32, whatever the scores come in.
 - A pair in neither mask gets a gradient of exactly zero.
-- ``weight`` turns the mean into a weighted mean, so its unit does not matter; a row of weight zero is as good as absent.
+- ``weight`` makes the mean a weighted mean: its unit does not matter, and a row of weight zero is as good as absent.
 - Where there is nothing to average, the loss is zero and can still be differentiated.
 """

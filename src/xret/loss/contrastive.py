@@ -49,5 +49,5 @@ class Contrastive(nn.Module):
         scores = scores.float()
         far = torch.where(positives, 1 - scores, 0).sum(dim=1)
         near = torch.where(negatives, scores - (1 - self.margin), 0).relu().sum(dim=1)
-        pull = weighted_mean(far, positives.sum(dim=1), weight)
-        return pull + weighted_mean(near, negatives.sum(dim=1), weight)
+        pull = weighted_mean(far, positives.sum(dim=1, dtype=torch.float32), weight)
+        return pull + weighted_mean(near, negatives.sum(dim=1, dtype=torch.float32), weight)

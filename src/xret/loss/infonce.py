@@ -1,6 +1,7 @@
 """InfoNCE: each positive competes with the negatives of its own row."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -58,49 +59,71 @@ class InfoNCE(nn.Module):
         with torch.no_grad():  # clamped in place: a clamp in the graph would cut the gradient at the floor for good
             self.log_scale.clamp_(max=self.max_log_scale)
         scale = self.log_scale.float().exp()
-        sums: Tensor = _RowSums.apply(scores.float(), scale, positives, negatives)  # type: ignore[no-untyped-call]
-        return weighted_mean(sums, torch.count_nonzero(positives, dim=1), weight)
+        rows, columns = _pairs(positives)
+        losses: Tensor = _PairLosses.apply(scores.float(), scale, negatives, rows, columns)
+        none = scores.new_zeros(len(scores), dtype=torch.float32)
+        sums, counts = none.index_add(0, rows, losses), none.index_add(0, rows, torch.ones_like(losses))
+        return weighted_mean(sums, counts, weight)
 
 
-class _RowSums(torch.autograd.Function):
-    """Sum of l over the positives of each row, in blocks of rows, with its gradient in closed form.
+class _PairLosses(torch.autograd.Function):
+    """l of each positive (rows[p], columns[p]), in blocks of rows of the scores, with its gradient in closed form.
 
-    The plain expression ``softplus(rivals - logits)`` keeps half a dozen (Q, T) matrices for autograd, and moving them
-    costs more than the matrix product that made the scores. This keeps one number per row, and makes the gradient from
-    it. With l the logits, R the log-sum-exp over the negatives and x_ij = exp(l_ij - R_i):
+    The plain ``softplus(rivals - logits)`` on whole matrices keeps half a dozen (Q, T) for autograd, and moving them
+    costs more than the product that made the scores. Here one number per row is kept, and each step writes into the
+    same block of scratch. With l the logits, R the log-sum-exp over the negatives of a row and g = sigmoid(R_i - l_ij):
 
-        dl(i, j) / dl_ij = -1 / (1 + x_ij)        dl(i, j) / dl_ik = x_ik / (1 + x_ij)
+        dl(i, j) / dl_ij = -g        dl(i, j) / dl_ik = g exp(l_ik - R_i)
     """
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, scale: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:  # noqa: ANN401 - torch gives no type
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch has no type for it
+        scores: Tensor,
+        scale: Tensor,
+        negatives: Tensor,
+        rows: Tensor,
+        columns: Tensor,
+    ) -> Tensor:
         rivals = scores.new_empty(len(scores), 1)
-        sums = scores.new_empty(len(scores))
-        for rows in _blocks(scores):
-            block = scores[rows]
-            torch.logsumexp(torch.where(negatives[rows], block, -torch.inf).mul_(scale), 1, True, out=rivals[rows])
-            losses = F.softplus(torch.addcmul(rivals[rows], block, scale, value=-1))
-            torch.sum(torch.where(positives[rows], losses, 0), dim=1, out=sums[rows])
-        ctx.save_for_backward(scores, scale, positives, negatives, rivals)
-        return sums
+        nothing = scores.new_tensor(-torch.inf)
+        for block, x in _blocks(scores):
+            torch.where(negatives[block], scores[block], nothing, out=x)
+            top = x.amax(dim=1, keepdim=True).nan_to_num_(neginf=0)  # without negatives the sum below is exp(-inf) = 0
+            rivals[block] = x.sub_(top).mul_(scale).exp_().sum(dim=1, keepdim=True).log_().addcmul_(top, scale)
+        lead = rivals[rows, 0] - scores[rows, columns] * scale
+        ctx.save_for_backward(scores, scale, negatives, rows, columns, rivals, lead)
+        return F.softplus(lead)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:  # noqa: ANN401 - torch gives no type
-        scores, scale, positives, negatives, rivals = ctx.saved_tensors
-        grad_scores = torch.empty_like(scores)
-        grad_scale = torch.zeros_like(scale)
-        slope = grad[:, None] * scale  # (Q, 1)
-        for rows in _blocks(scores):
-            x = torch.addcmul(-rivals[rows], scores[rows], scale).exp_()
-            pulls = torch.where(positives[rows], (x + 1).reciprocal_().mul_(-slope[rows]), 0)
-            pushes = x.mul_(-pulls.sum(dim=1, keepdim=True))
-            torch.where(negatives[rows], pushes, pulls, out=grad_scores[rows])
-            grad_scale += (grad_scores[rows] * scores[rows]).sum()
-        return grad_scores, grad_scale / scale, None, None
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - as above
+        scores, scale, negatives, rows, columns, rivals, lead = ctx.saved_tensors
+        pull = grad * lead.sigmoid() * scale
+        push = torch.zeros_like(rivals).index_add_(0, rows, pull[:, None])
+        nothing = torch.zeros_like(scale)
+        grad_scores, grad_scale = torch.empty_like(scores), -(pull * scores[rows, columns]).sum()
+        for block, x in _blocks(scores):
+            torch.addcmul(-rivals[block], scores[block], scale, out=x).exp_().mul_(push[block])
+            torch.where(negatives[block], x, nothing, out=grad_scores[block])
+            grad_scale += torch.mul(grad_scores[block], scores[block], out=x).sum()
+        grad_scores[rows, columns] -= pull
+        return grad_scores, grad_scale / scale, None, None, None
 
 
-def _blocks(scores: Tensor) -> list[slice]:
-    """Return slices of consecutive rows of at most `_BLOCK` elements, or of one row where a row is longer."""
+def _pairs(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return rows (P,) and columns (P,) where ``mask`` (Q, T) is true, read in the order in which it lies in memory."""
+    if mask.is_contiguous():
+        rows, columns = mask.nonzero(as_tuple=True)
+    else:
+        columns, rows = mask.T.nonzero(as_tuple=True)
+    return rows, columns
+
+
+def _blocks(scores: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Yield consecutive rows, of at most `_BLOCK` elements but at least one row, and scratch of their shape."""
     step = max(1, _BLOCK // max(1, scores.shape[1]))
-    return [slice(start, start + step) for start in range(0, len(scores), step)]
+    scratch = torch.empty_like(scores[:step])
+    for start in range(0, len(scores), step):
+        size = min(step, len(scores) - start)
+        yield slice(start, start + size), scratch[:size]

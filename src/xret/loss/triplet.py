@@ -62,7 +62,7 @@ class Triplet(nn.Module):
         scores = scores.float()
         slopes, active, used = self._slopes(scores.detach(), positives, negatives)
         sums = (slopes * scores).sum(dim=1) + self.margin * active  # a hinge is linear in the scores where it is active
-        counts = active if self.average == "nonzero" else used * negatives.sum(dim=1)
+        counts = active if self.average == "nonzero" else used * negatives.sum(dim=1, dtype=torch.float32)
         return weighted_mean(sums, counts, weight)
 
     @torch.no_grad()

@@ -75,7 +75,7 @@ def each_block(total: int, work: Callable[[int, int], None], threads: int | None
         work: must write to nothing that another block writes to.
         threads: how many at a time; None for as many as BLAS may use.
     """
-    controller = ThreadpoolController().select(user_api="blas")
+    controller = blas()
     if threads is None:
         threads = max((library["num_threads"] for library in controller.info()), default=os.cpu_count() or 1)
     rounds = -(-total // (QUERIES * threads)) or 1
@@ -83,6 +83,11 @@ def each_block(total: int, work: Callable[[int, int], None], threads: int | None
     with controller.limit(limits=1), ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(lambda span: work(*span), spans):
             pass
+
+
+def blas() -> ThreadpoolController:
+    """Return the handle on the BLAS libraries of this process: what they use, and a way to limit it."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _padded(rows: np.ndarray) -> np.ndarray:

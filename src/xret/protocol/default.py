@@ -29,8 +29,8 @@ class Default:
             task = task_between(query, target, np.arange(len(query)), np.arange(len(target)), relevance)
             if not len(task.queries):
                 raise UserError(
-                    f"{task.name} needs a {target.modality} in the group of at least one {query.modality}, "
-                    f"got none for {len(query)} items: check the groups or the split"
+                    f"{task.name} needs items of {target.modality} that share a group with some {query.modality}, "
+                    f"got none for {len(query)} of {query.modality}: check the groups or the split"
                 )
             tasks.append(task)
         return tasks

@@ -23,9 +23,9 @@ class Counted(Protocol):
 class Karpathy:
     """Folds of ``images`` images by position, each with its first ``captions_per_image`` captions.
 
-    Further captions are left aside: COCO's 5,000 test images carry 25,010. A wording that an image
-    carries twice counts twice, as in the published files, where the items are `Counted`. Folds are disjoint and in the order of the data; figures of different
-    gallery sizes do not compare.
+    Further captions are left aside: COCO's 5,000 test images carry 25,010. A wording that an image carries twice counts
+    twice, as in the published files, where the items are `Counted`. Folds are disjoint and in the order of the data;
+    figures of different gallery sizes do not compare.
 
     Source: Karpathy and Fei-Fei 2015, https://arxiv.org/abs/1412.2306 (sec. 4.1); five folds of 1,000 images as in
     Faghri et al. 2018, VSE++, https://arxiv.org/abs/1707.05612 (sec. 4).

@@ -59,6 +59,7 @@ class Checkpoints(pl.Callback):
         self.run, self.monitor, self.patience = run, monitor, patience
         self.best, self.best_epoch, self.waited = -math.inf, -1, 0
         self.history: list[dict[str, float]] = []
+        self._validated = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return what must survive."""
@@ -69,17 +70,21 @@ class Checkpoints(pl.Callback):
         self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
         self.waited, self.history = state_dict["waited"], list(state_dict["history"])
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Remember that there is something to compare."""
+        self._validated = True
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare, write the best weights, write the state."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        if self.monitor not in metrics:
+        if self._validated and self.monitor not in metrics:
             raise UserError(f"monitor={self.monitor} is not measured; there are {', '.join(sorted(metrics))}")
-        validated = trainer.fit_loop.epoch_loop._should_check_val_epoch()
-        if validated:
+        if self._validated:
             self._compare(trainer, pl_module, metrics[self.monitor])
+        self._validated = False
         self.history.append({"epoch": trainer.current_epoch, **metrics})
         if not trainer.fast_dev_run:
-            trainer.save_checkpoint(self.run.last)
+            trainer.save_checkpoint(self.run.last, weights_only=False)
 
     def _compare(self, trainer: pl.Trainer, pl_module: pl.LightningModule, value: float) -> None:
         if math.isnan(value):

@@ -35,5 +35,5 @@ class GeM(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the generalised mean over L of (B, L, C), as (B, C); zero where no token counts."""
         powers = tokens.clamp(min=self.eps) ** self.p
-        mean: Tensor = self.mean(powers, mask).clamp(min=torch.finfo(tokens.dtype).tiny) ** (1 / self.p)
+        mean: Tensor = self.mean(powers, mask) ** (1 / self.p)
         return mean if mask is None else mean.masked_fill(~mask.any(dim=1, keepdim=True), 0)

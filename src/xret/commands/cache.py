@@ -1,0 +1,29 @@
+"""``xret cache``: list or clear the stored features of frozen encoders."""
+
+import time
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from xret._errors import UserError
+
+
+def run(cfg: DictConfig) -> None:
+    """Print one line per entry, or remove what no process is using.
+
+    Raises:
+        UserError: the action is another one.
+    """
+    from xret.data.cache import FeatureCache
+
+    cache = FeatureCache(Path(cfg.dir) if cfg.dir else None)
+    if cfg.action not in {"list", "clear"}:
+        raise UserError(f"action must be list or clear, got {cfg.action}")
+    entries = cache.clear() if cfg.action == "clear" else cache.list_entries()
+    for entry in entries:
+        shape = " x ".join(map(str, entry.shape))
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
+        print(f"{entry.key[:12]}  {entry.modality:<6} {shape:<18} {entry.bytes / 1e6:>9.1f} MB  used {used}")
+    total = sum(entry.bytes for entry in entries)
+    done = "removed" if cfg.action == "clear" else "stored"
+    print(f"{len(entries)} {done}, {total / 1e6:.1f} MB, in {cache.root}")

@@ -1,0 +1,48 @@
+"""``xret evaluate``: measure a trained run again, on any split, data set or protocol."""
+
+import logging
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from xret._errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig) -> None:
+    """Encode a split with the best weights of a run, measure, print the table and store the figures."""
+    from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
+    from xret.commands._measure import Ridge, arrays, encode_split, measure, require
+    from xret.run import report
+    from xret.run.checkpoint import load
+    from xret.run.folder import RunFolder
+
+    if cfg.split not in {"train", "val", "test"}:
+        raise UserError(f"split must be train, val or test, got {cfg.split}")
+    trained = RunFolder.open(Path(cfg.run))
+    stored = OmegaConf.load(trained.config)
+    refuse_strangers(OmegaConf.to_container(stored), trusted(cfg.trust))
+    settings = OmegaConf.create({**stored, "batch": cfg.batch, "cache": cfg.cache, "data": cfg.get("data") or stored.data})
+    model = build_model(settings)
+    weights = load(trained.best)
+    model.load_state_dict(
+        {name.removeprefix("model."): w for name, w in weights["state_dict"].items() if name.startswith("model.")}
+    )
+    if weights.get("partial"):
+        log.warning("this run was stopped within its first epoch")
+    protocol = build(cfg.get("protocol") or stored.protocol, "protocol")
+    prepared = prepare(settings, build(settings.data, "data").load(), model)
+    vectors = encode_split(model, prepared, cfg.split)
+    tasks = require(protocol, prepared.split(cfg.split)[0], cfg.split)
+    result = measure(tasks, vectors, stored.seed)
+    baseline = {}
+    if cfg.get("data") is None:
+        baseline = Ridge(prepared, require(protocol, prepared.split("val")[0], "val")).evaluate(tasks, cfg.split)
+    metrics = {f"{cfg.split}/{name}": value for name, value in {**result.values, **baseline}.items()}
+    out = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    out.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create({**cfg, "data": settings.data}), resolve=True))
+    out.write_arrays("per_query.npz", arrays(result))
+    out.write_json("metrics.json", metrics)
+    print(f"\n{report.table(metrics, cfg.split)}\n\nevaluation: {out.path}")

@@ -1,0 +1,141 @@
+"""Training as its user meets it: a table, a record, and no surprise when it is stopped."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+pytestmark = pytest.mark.slow
+
+
+def wait_for(path, process, seconds=120):
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.02)
+
+
+def read(name):
+    return json.loads(Path(name).read_text())
+
+
+def test_a_run_prints_its_table_and_leaves_its_record(xret, small):
+    code, out, err = xret("train", *small, "hydra.run.dir=run", "targets={test/text_to_image/recall_at_10: 2}")
+    assert code == 0, err
+    assert "| text → image |" in out
+    assert "target test/text_to_image/recall_at_10: missed" in out
+    assert out.rstrip().splitlines()[-1] == "run: run"
+    metrics = read("run/metrics.json")
+    for direction in ("text_to_image", "image_to_text"):
+        for name in ("recall_at_1", "recall_at_10", "set_recall_at_10", "precision_at_1", "map", "map_at_r", "mrr", "ndcg_at_10"):
+            assert 0 <= metrics[f"test/{direction}/{name}"] <= 1
+            low, high = (metrics[f"test/{direction}/{name}_{end}"] for end in ("low", "high"))
+            assert low <= metrics[f"test/{direction}/{name}"] <= high
+        assert metrics[f"test/{direction}/median_rank"] >= 1
+        assert 0 < metrics[f"test/{direction}/chance_recall_at_10"] <= 1
+    provenance = read("run/provenance.json")
+    assert provenance["seed"] == 0
+    assert {"data_hash", "split_hash", "versions", "machine", "git"} <= provenance.keys()
+    assert yaml.safe_load(Path("run/config.yaml").read_text())["loss"]["_target_"] == "xret.loss.infonce.InfoNCE"
+    assert len(Path("run/split.csv").read_text().splitlines()) == 81
+    assert read("run/cost.json")["latency_ms"]["text_to_image"]["p95"] > 0
+    for picture in ("curves.png", "answers.png"):
+        assert Path("run", picture).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_seed_others(xret, small):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        code, _, err = xret("train", *small, f"hydra.run.dir={name}", f"seed={seed}")
+        assert code == 0, err
+    assert read("a/metrics.json") == read("b/metrics.json")
+    assert read("a/metrics.json") != read("c/metrics.json")
+
+
+@pytest.mark.parametrize("moment", ["config.yaml", "provenance.json", "checkpoints/last.ckpt", "checkpoints/best.ckpt"])
+def test_a_run_that_was_killed_ends_like_one_that_was_not(xret, start, small, moment):
+    small = [*small, "trainer.max_epochs=5", "trainer.accelerator=cpu"]
+    killed = start("train", *small, "hydra.run.dir=killed")
+    wait_for(Path("killed", moment), killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not Path("killed/metrics.json").exists()
+    again = start("train", "resume=killed")
+    _, err = again.communicate(timeout=300)
+    assert again.returncode == 0, err
+    whole = start("train", *small, "hydra.run.dir=whole")
+    whole.communicate(timeout=300)
+    assert read("killed/metrics.json") == read("whole/metrics.json")
+    one, other = (torch.load(f"{name}/checkpoints/best.ckpt", weights_only=True)["state_dict"] for name in ("killed", "whole"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_ctrl_c_keeps_what_was_learnt_and_resume_goes_on(start, small, xret):
+    process = start("train", *small, "trainer.max_epochs=500", "hydra.run.dir=run")
+    wait_for(Path("run/checkpoints/last.ckpt"), process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "resume=run" in err
+    assert "Traceback" not in err
+    assert not Path("run/metrics.json").exists()
+    code, out, err = xret("evaluate", "run=run", "hydra.run.dir=measured")
+    assert code == 0, err
+    assert "| text → image |" in out
+
+
+def test_resume_refuses_what_disagrees_with_the_run(xret, small):
+    assert xret("train", *small, "hydra.run.dir=run")[0] == 0
+    code, out, err = xret("train", "resume=run")
+    assert (code, out.rstrip().splitlines()[-1]) == (0, "run: run")
+    code, _, err = xret("train", *small, "seed=3", "resume=run")
+    assert code == 2
+    assert "seed=0" in err
+    code, _, err = xret("train", *small, "hydra.run.dir=run")
+    assert code == 2
+    assert "finished run" in err
+
+
+def test_broken_rows_are_listed_and_skipped_or_fatal(xret, small, shapes, tmp_path):
+    table = shapes.with_name("broken.csv")
+    good = shapes.read_text()
+    truncated = shapes.with_name("truncated.png")
+    truncated.write_bytes(shapes.with_name("red-circle-white.png").read_bytes()[:120])
+    table.write_text(good + "a,missing.png,nothing here\nb,truncated.png,cut off\nc,red-bar-white.png,\nd,../../x.png,outside\n")
+    arguments = [a for a in small if not a.startswith("data.path")] + [f"data.path={table}"]
+    code, _, err = xret("train", *arguments, "hydra.run.dir=run")
+    assert code == 0, err
+    rejected = {row["row"]: row["reason"] for row in map(json.loads, Path("run/rejected.jsonl").read_text().splitlines())}
+    assert rejected == {"a": "missing", "b": "undecodable", "c": "empty", "d": "outside"}
+    code, _, err = xret("train", *arguments, "data.on_error=fail", "hydra.run.dir=fatal")
+    assert code == 2
+    assert "data.on_error=skip" in err
+
+
+def test_a_frozen_encoder_is_encoded_once_and_compared_with_ridge(xret, small):
+    frozen = [*small, "encoder.text.train=head", "encoder.image.train=head"]
+    assert xret("train", *frozen, "hydra.run.dir=one")[0] == 0
+    metrics = read("one/metrics.json")
+    assert 0 <= metrics["test/text_to_image/ridge_recall_at_10"] <= 1
+    _, out, _ = xret("cache")
+    assert "2 stored" in out
+    assert "image" in out
+    assert xret("train", *frozen, "hydra.run.dir=two")[0] == 0
+    assert "from the cache" in Path("two/train.log").read_text()
+    assert read("one/metrics.json") == read("two/metrics.json")
+    assert "2 removed" in xret("cache", "action=clear")[1]
+    assert "0 stored" in xret("cache")[1]
+
+
+def test_a_monitor_that_is_not_measured_and_a_loss_that_explodes_are_the_users_to_mend(xret, small):
+    code, _, err = xret("train", *small, "monitor=val/mmr", "hydra.run.dir=a")
+    assert code == 2
+    assert "val/mrr" in err
+    code, _, err = xret("train", *small, "optimizer.lr=1e30", "encoder.text.lr=1e30", "hydra.run.dir=b")
+    assert code == 2
+    assert "lower optimizer.lr" in err

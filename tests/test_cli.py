@@ -1,0 +1,95 @@
+"""The command line: quick, and clear about what it does not understand."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def xret(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "xret", *arguments], capture_output=True, text=True, **options)
+
+
+def imported(*arguments):
+    """The top-level packages that a command line imports."""
+    code = "import sys, atexit; atexit.register(lambda: print('\\n@', *sorted(sys.modules)));"
+    code += f"sys.argv[1:] = {list(arguments)!r}; import xret.cli; xret.cli.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return set(done.stdout.rpartition("@")[2].split())
+
+
+def test_help_lists_the_commands_and_imports_nothing_heavy():
+    done = xret("--help")
+    assert done.returncode == 0
+    assert {"train", "evaluate", "cache"} <= {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert not {"torch", "hydra", "omegaconf", "numpy"} & imported("--help")
+
+
+def test_the_config_is_shown_without_torch():
+    modules = imported("train", "--cfg", "job")
+    assert "hydra" in modules
+    assert not {"torch", "mlflow", "pytorch_lightning", "transformers", "numpy"} & modules
+
+
+def test_help_of_a_command_names_groups_and_options():
+    done = xret("train", "--help")
+    assert done.returncode == 0
+    assert "semihard" in done.stdout
+    assert "loss: contrastive, infonce, siglip, triplet" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["tran"], "did you mean train?"),
+        (["train", "loss=infonse"], "did you mean infonce?"),
+        (["train", "los=infonce"], "did you mean loss"),
+        (["train", "trainer.max_epoch=3"], "did you mean trainer.max_epochs"),
+        (["train", "loss.temprature=0.1"], "loss.temperature"),
+        (["train", "experiment=no_such"], "no option 'no_such' in group 'experiment'"),
+        (["train", "loss.temperature=[1"], "it must be key=value"),
+        (["train", "miner=semihard", "miner.margin=3", "data=table", "data.path=x.csv"], ""),
+        (["evaluate"], "run"),
+        (["evaluate", "run=/nowhere"], "is no run folder"),
+        (["cache", "action=wipe"], "action must be list or clear"),
+    ],
+)
+def test_a_mistake_is_one_line_with_a_hint_and_exit_code_2(arguments, hint, tmp_path):
+    done = xret(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_an_experiment_wins_over_the_command_and_the_command_line_over_both(tmp_path):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments/mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /loss: triplet\nseed: 7\nbatch: {size: 33}\n"
+    )
+    shown = xret("train", "experiment=mine", "batch.size=44", "--cfg", "job", cwd=tmp_path).stdout
+    assert "xret.loss.triplet.Triplet" in shown
+    assert "\nseed: 7\n" in shown
+    assert "size: 44" in shown
+
+
+def test_options_of_the_working_folder_are_found(tmp_path):
+    (tmp_path / "conf/loss").mkdir(parents=True)
+    (tmp_path / "conf/loss/mine.yaml").write_text("_target_: my.Loss\nsharpness: 3\n")
+    assert "sharpness: 3" in xret("train", "loss=mine", "--cfg", "job", cwd=tmp_path).stdout
+    (tmp_path / "more/loss").mkdir(parents=True)
+    (tmp_path / "more/loss/other.yaml").write_text("_target_: my.Other\n")
+    path = f"hydra.searchpath=[file://{tmp_path}/more]"
+    assert "my.Other" in xret("train", path, "loss=other", "--cfg", "job", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("xret tr", "train"), ("xret train los", "loss="), ("xret train loss=tri", "loss=triplet"), ("xret train experiment=", "experiment=")],
+)
+def test_bash_completes_commands_groups_and_options(line, expected):
+    import os
+
+    environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    done = xret("-sc", "query=bash", env=environment)
+    assert expected in done.stdout
