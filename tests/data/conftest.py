@@ -12,7 +12,7 @@ from xret.encoder import Encoded
 
 
 class MeanColour(nn.Module):
-    """Encodes a picture as the mean of its channels in [0, 1]; tokens are its rows."""
+    """Encodes a picture as 0.5 and the mean of its channels in [0, 1]; tokens are its rows."""
 
     modality = "image"
     image_px = 8
@@ -33,7 +33,7 @@ class MeanColour(nn.Module):
         self.calls += 1
         assert not self.training
         assert not torch.is_grad_enabled()
-        pixels = inputs["pixels"].float() / 255 * self.scale
+        pixels = 0.5 + inputs["pixels"].float() / 255 * self.scale  # black is not zero
         return Encoded(pixels.mean(dim=(2, 3)), pixels.mean(dim=3).transpose(1, 2))
 
     def fingerprint(self):

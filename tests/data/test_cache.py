@@ -102,6 +102,7 @@ def test_files_count_by_content_or_where_that_is_too_much_by_size_and_time(tmp_p
     [
         lambda entry: (entry / "vector.npy").unlink(),
         lambda entry: os.truncate(entry / "vector.npy", 200),
+        lambda entry: os.truncate(entry / "vector.npy", 2000),
         lambda entry: (entry / "vector.npy").write_bytes(b"\0" * (entry / "vector.npy").stat().st_size),
         lambda entry: (entry / "meta.json").unlink(),
         lambda entry: (entry / "meta.json").write_text("{"),

@@ -24,7 +24,7 @@ def test_every_picture_is_encoded_once_in_its_place(colours, mean_colour, worker
     pieces = list(encode_items(items("image", refs), root, mean_colour(), batch_size=5, workers=workers))
     assert sorted(i for piece in pieces for i in piece.positions.tolist()) == list(range(23))
     for piece in pieces:
-        assert np.allclose(piece.arrays["vector"], table[piece.positions] / 255, atol=1e-6)
+        assert np.allclose(piece.arrays["vector"], 0.5 + table[piece.positions] / 255, atol=1e-6)
         assert piece.arrays["vector"].dtype == np.float32
         assert len(piece.positions) <= 5
 
@@ -38,7 +38,7 @@ def test_broken_pictures_are_named_and_zero_and_harm_no_other(colours, mean_colo
     for fresh in (True, False):
         found = features(mean_colour(), items("image", refs), root, cache, batch_size=3, workers=workers)
         assert [(b.position, b.reason) for b in found.broken] == [(2, "undecodable"), (5, "missing")]
-        expected = table / 255
+        expected = 0.5 + table / 255
         expected[[2, 5]] = 0
         assert np.allclose(found.array, expected, atol=1e-6)
         assert found.fresh == fresh
@@ -72,7 +72,7 @@ def test_image_tokens_get_a_mask_of_their_own(colours, mean_colour):
     root, refs, table = colours(3)
     (piece,) = encode_items(items("image", refs), root, mean_colour("tokens"), workers=0)
     assert piece.arrays["tokens"].shape == (3, 8, 3)
-    assert np.allclose(piece.arrays["tokens"], table[:, None] / 255, atol=1e-6)
+    assert np.allclose(piece.arrays["tokens"], 0.5 + table[:, None] / 255, atol=1e-6)
     assert piece.arrays["mask"].all()
 
 

@@ -108,10 +108,12 @@ def test_downscaling_is_antialiased(save):
 
 
 def test_large_jpeg_read_at_reduced_size_looks_the_same(save):
-    picture = smooth(2000, 1500)
+    waves = 127 + 100 * np.sin(np.arange(2000) / 14 * 2 * np.pi)  # too fine for an eighth of the size
+    picture = Image.fromarray(np.tile(waves.astype(np.uint8), (1500, 1)))
     path = save(picture, "p.jpg", quality=95)
-    expected = read_image(save(picture), "", 64, "crop").astype(int)
-    assert np.abs(read_image(path, "", 64, "crop") - expected).mean() < 2
+    expected = read_image(save(picture), "", 300, "crop").astype(int)
+    assert expected.std() > 30
+    assert np.abs(read_image(path, "", 300, "crop") - expected).mean() < 3
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -160,7 +162,7 @@ def test_half_transparent_red_is_pink(save):
 def test_every_mode_becomes_rgb(save, picture, name, level):
     found = read_image(save(picture, name), "", 8, "crop")
     assert found.shape == (3, 8, 8)
-    assert np.abs(found.astype(int) - level).max() <= 2
+    assert np.abs(found.astype(int) - level).max() <= (2 if name == "p.webp" else 1)
 
 
 @pytest.mark.parametrize("name", ["p.gif", "p.webp", "p.png"])

@@ -114,10 +114,13 @@ def test_sorting_a_tile_counts_what_scanning_counts(monkeypatch, sort_from):
     assert ranks_from_scores(scores, relevance).tolist() == slow_ranks(scores, relevance)
 
 
-def test_chosen_rows_rank_as_a_copy_of_them_would():
+@pytest.mark.parametrize("in_order", [False, True])
+def test_chosen_rows_rank_as_a_copy_of_them_would(in_order):
     rng = np.random.default_rng(3)
     q, t = unit(rng, 40, 8), unit(rng, 60, 8)
-    asked, ranked = rng.permutation(40)[:25], np.concatenate((rng.permutation(60)[:30], [4, 4]))
+    asked, ranked = rng.permutation(40)[:25], rng.permutation(np.concatenate((rng.permutation(60)[:30], [4, 4])))
+    if in_order:
+        asked, ranked = np.sort(asked), np.sort(ranked)
     relevance = random_relevance(rng, 25, 32)
     chosen = ranks_from_vectors(q, t, relevance, asked, ranked)
     assert (chosen == ranks_from_vectors(q[asked], t[ranked], relevance)).all()

@@ -73,12 +73,12 @@ class Triplet(nn.Module):
         """
         rivals = torch.where(negatives, scores, -torch.inf)
         candidates = torch.where(positives, scores, torch.inf)
-        slopes = torch.zeros_like(scores)
+        slopes, active = torch.zeros_like(scores), torch.empty_like(scores)
         total = scores.new_zeros(len(scores))
         used = scores.new_zeros(len(scores))
         for _ in range(self._rounds(positives)):
             weakest, column = candidates.min(dim=1, keepdim=True)  # (Q, 1)
-            active = (rivals > weakest - self.margin).float()  # an exhausted row is at infinity: nothing is active
+            torch.gt(rivals, weakest - self.margin, out=active)  # an exhausted row is at infinity: nothing is active
             count = active.sum(dim=1, keepdim=True)
             slopes.add_(active).scatter_add_(1, column, -count)
             candidates.scatter_(1, column, torch.inf)

@@ -151,7 +151,7 @@ def test_a_block_is_a_residual_block_and_not_a_stage(name, blocks):
 @pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "mobilenetv3_small_050"])
 def test_running_statistics_stay_what_they_were(saved, name):
     encoder = Timm(name, saved(name), train="all")
-    encoder.train()
+    assert encoder.network.training
     before = {k: v.clone() for k, v in encoder.state_dict().items() if "running" in k}
     assert before
     encoder({"pixels": pixels(encoder)}).vector.sum().backward()
@@ -200,6 +200,7 @@ def test_fingerprint_changes_with_all_that_changes_a_vector_and_only_then(saved,
         first,
         Timm(name, file, pooling="max"),
         Timm(name, file, pooling="gem"),
+        Timm(name, file, pooling="gem", mean=[0.4, 0.5, 0.5]),
         Timm(name, file, image_px=96),
         Timm(name, file, fit="pad"),
         Timm(name, file, mean=[0.4, 0.5, 0.5]),
@@ -211,10 +212,11 @@ def test_fingerprint_changes_with_all_that_changes_a_vector_and_only_then(saved,
     assert len({encoder.fingerprint() for encoder in different}) == len(different)
 
 
-def test_a_vit_can_be_asked_for_pictures_of_another_size(saved):
-    encoder = Timm("test_vit", saved("test_vit"), image_px=96)
+@pytest.mark.parametrize("name", ["test_vit", "vit_tiny_patch16_224"])
+def test_a_vit_can_be_asked_for_pictures_of_another_size(saved, name):
+    encoder = Timm(name, saved(name), image_px=96)
     assert encoder.collate([np.zeros((3, 96, 96), np.uint8)])["pixels"].shape == (1, 3, 96, 96)
-    assert encoder({"pixels": pixels(encoder)}).tokens.shape == (2, 36, 64)
+    assert encoder({"pixels": pixels(encoder)}).tokens.shape == (2, 36, encoder.width)
 
 
 def test_weights_come_from_a_folder_too_and_random_ones_follow_the_seed(saved, tmp_path):

@@ -51,6 +51,9 @@ def test_embeddings_can_be_replaced_and_get_gradients(checkpoint, texts):
     torch.testing.assert_close(same, encoder(inputs).vector)
     (gradient,) = torch.autograd.grad(same.pow(2).sum(), vectors)
     assert torch.equal(gradient.abs().sum(-1) > 0, inputs["attention_mask"].bool())
+    other = encoder({**inputs, "inputs_embeds": vectors + torch.randn_like(vectors)}).vector
+    assert not torch.allclose(other, same, atol=1e-2)
+    torch.testing.assert_close(encoder(inputs).vector, same)  # nothing is left behind
 
 
 def test_fingerprint_and_stored_vectors(checkpoint):
