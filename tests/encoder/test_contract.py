@@ -157,4 +157,6 @@ def test_the_light_preset_is_what_it_was_measured_as():
     assert (image["model"], image["image_px"], image["pooling"]) == ("tf_efficientnet_lite0", 224, "avg")
     assert config["text"]["train"] == image["train"] == "head"
     projection = config["projection"]
-    assert (projection["hidden"], projection["dim"], projection["dropout"]) == (1024, 512, 0.5)
+    assert image["stages"] == "all"
+    assert projection["_target_"] == "xret.encoder.projection.linear.Linear"
+    assert (projection["dim"], projection["dropout"]) == (384, 0.75)

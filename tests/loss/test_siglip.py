@@ -22,15 +22,35 @@ def test_hand_value_sums_a_row_and_averages_the_rows():
 def test_equals_open_clip_where_everything_else_is_a_negative():
     images, texts = F.normalize(torch.randn(9, 16), dim=1), F.normalize(torch.randn(9, 16), dim=1)
     positives = torch.eye(9, dtype=torch.bool)
-    loss = SigLIP()
+    loss = SigLIP(bias=-10.0)
     expected = SigLipLoss()(images, texts, loss.log_scale.exp(), loss.bias)
     torch.testing.assert_close(loss(images @ texts.T, positives, ~positives), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_starts_at_the_values_of_the_paper():
-    loss = SigLIP()
+def test_starts_at_the_values_it_is_given():
+    loss = SigLIP(scale=10.0, bias=-10.0)
     assert loss.log_scale.item() == pytest.approx(math.log(10))
     assert loss.bias.item() == -10
+
+
+def test_bias_of_zero_is_not_relative():
+    positives = torch.tensor([[True, False, False, False]])
+    assert SigLIP(bias=0.0)(torch.zeros(1, 4), positives, ~positives).item() == pytest.approx(4 * math.log(2), rel=1e-6)
+
+
+def test_without_a_bias_it_starts_at_the_log_odds_of_the_batch():
+    positives = torch.tensor([[True, False, False, False]])
+    expected = math.log(1 + 3) + 3 * math.log(1 + 1 / 3)  # a quarter of the pairs are positives
+    assert SigLIP()(torch.zeros(1, 4), positives, ~positives).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_without_a_bias_the_start_is_the_least_loss_that_blind_scores_allow():
+    positives = torch.rand(5, 9) < 0.3
+    negatives = ~positives & (torch.rand(5, 9) < 0.7)
+    weight = torch.rand(5)
+    loss = SigLIP()
+    loss(torch.zeros(5, 9), positives, negatives, weight).backward()
+    assert loss.bias.grad.item() == pytest.approx(0, abs=1e-6)
 
 
 def test_scale_and_bias_are_learned():

@@ -43,10 +43,11 @@ class Fit:
         prepared: the data, ready for that model.
         validate: vectors of the validation items -> metrics.
         digest: hash of the data.
+        lr: learning rate of the projections.
     """
 
     def __init__(
-        self, cfg: DictConfig, record: RunFolder, model: DualEncoder, prepared: Prepared, validate: Validate, digest: str
+        self, cfg: DictConfig, record: RunFolder, model: DualEncoder, prepared: Prepared, validate: Validate, digest: str, lr: float
     ) -> None:
         _hush()
         self.cfg, self.record, self.prepared = cfg, record, prepared
@@ -57,7 +58,8 @@ class Fit:
             objectives={"retrieval": Retrieval(loss, miner)},
             optimizer=build(cfg.optimizer, "optimizer"),
             scheduler=build(cfg.scheduler, "scheduler"),
-            lr=cfg.optimizer.lr,
+            lr=lr,
+            objective_lr=cfg.optimizer.lr,
             weight_decay=cfg.optimizer.get("weight_decay", 0.0),
             validate=validate,
             items={m: len(i) for m, i in self.items.items()},

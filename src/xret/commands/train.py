@@ -63,6 +63,7 @@ def _train(cfg: DictConfig, record: "RunFolder") -> float:
     from pytorch_lightning import seed_everything
 
     from xret.commands._assembly import build, build_model, prepare
+    from xret.commands._begin import begin as begin_projections
     from xret.commands._fit import Fit
     from xret.data.split import split_digest
     from xret.run.provenance import provenance
@@ -79,7 +80,8 @@ def _train(cfg: DictConfig, record: "RunFolder") -> float:
     record.write_json("provenance.json", provenance(**facts))
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")
-    fit = Fit(cfg, record, model, prepared, _validate(prepared, protocol), str(facts["data_hash"]))
+    rate = begin_projections(cfg, model, prepared)
+    fit = Fit(cfg, record, model, prepared, _validate(prepared, protocol), str(facts["data_hash"]), rate)
     ready = time.perf_counter()
     fit.run()
     seconds = {"prepare": ready - begin, "fit": time.perf_counter() - ready}

@@ -17,26 +17,31 @@ class SigLIP(nn.Module):
 
         l_ij = log(1 + exp(-z_ij * (t * s_ij + b)))
 
-    Summed over the pairs of a row and averaged over the rows, as in the paper: the loss grows with the number of
-    negatives per row, which the bias is there to balance. Fewer mined negatives make it start at a smaller value.
+    Summed over the pairs of a row and averaged over the rows, as in the paper.
+
+    The bias is there to start near the prior, where a pair is a positive as rarely as it is in the batch: the paper's
+    -10 is about log(1 / 32,767), the log odds in its batch of 32,768. With the few negatives a miner leaves, -10 makes
+    almost every push vanish for thousands of steps. So, unless told otherwise, b is the log odds of the batch at hand,
+    log(positives / negatives) by weight, plus a learned number that starts at zero.
 
     Source: Zhai et al. 2023, Sigmoid Loss for Language Image Pre-Training, https://arxiv.org/abs/2303.15343
     (sec. 3.2 and algorithm 1).
 
     Args:
         scale: starting value of t; its logarithm is what is learned. No unit.
-        bias: starting value of b. Negative, since most pairs of a batch are negatives.
+        bias: starting value of b, which is then all that is learned; the paper's is -10. null: relative, as above.
 
     Raises:
         ValueError: scale is not positive.
     """
 
-    def __init__(self, scale: float = 10.0, bias: float = -10.0) -> None:
+    def __init__(self, scale: float = 10.0, bias: float | None = None) -> None:
         super().__init__()
         if not scale > 0:
             raise ValueError(f"scale must be positive, since its logarithm is learned, got {scale}")
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
-        self.bias = nn.Parameter(torch.tensor(float(bias)))
+        self.relative = bias is None
+        self.bias = nn.Parameter(torch.tensor(float(bias or 0)))
 
     def forward(self, scores: Tensor, positives: Tensor, negatives: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the mean over the rows of the loss summed in each row.
@@ -51,7 +56,15 @@ class SigLIP(nn.Module):
             () float, nats per query; a row without pairs adds zero.
         """
         check_masks(scores, positives=positives, negatives=negatives)
-        logits = torch.addcmul(self.bias, scores.float(), self.log_scale.exp())
+        bias = self.bias + _log_odds(positives, negatives, weight) if self.relative else self.bias
+        logits = torch.addcmul(bias, scores.float(), self.log_scale.exp())
         losses = F.softplus(torch.where(positives, -logits, logits))
         rows = torch.where(positives | negatives, losses, 0).sum(dim=1)
         return weighted_mean(rows, torch.ones_like(rows), weight)
+
+
+def _log_odds(positives: Tensor, negatives: Tensor, weight: Tensor | None) -> Tensor:
+    """Return log(positives / negatives) of a batch, () float, by weight; zero where there are none of either."""
+    yes, no = (mask.sum(dim=1, dtype=torch.float32) for mask in (positives, negatives))
+    share = weighted_mean(yes, yes + no, weight)
+    return share.where((share > 0) & (share < 1), 0.5).logit()

@@ -35,18 +35,22 @@ class DualEncoder(nn.Module):
         vector = self.projections[modality](encoded.vector)
         return encoded._replace(vector=F.normalize(vector.float(), dim=-1))
 
-    def parameter_groups(self, others: Iterable[nn.Module], lr: float, weight_decay: float) -> list[dict[str, object]]:
-        """Return optimizer groups: every encoder at its own rate, projections and ``others`` at ``lr``.
+    def parameter_groups(
+        self, others: Iterable[nn.Module], lr: float, others_lr: float, weight_decay: float
+    ) -> list[dict[str, object]]:
+        """Return optimizer groups: every encoder at its own rate, projections and ``others`` at theirs.
 
         Vectors and scalars (biases, norms, temperatures) get no weight decay.
 
         Args:
             others: modules trained beside the model; losses with a temperature, for one.
-            lr: learning rate of projections and others.
+            lr: learning rate of projections.
+            others_lr: learning rate of others.
             weight_decay: for matrices.
         """
         parts = [(encoder, encoder.lr) for encoder in self.encoders.values()]
-        parts += [(module, lr) for module in (*self.projections.values(), *others)]
+        parts += [(projection, lr) for projection in self.projections.values()]
+        parts += [(module, others_lr) for module in others]
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         seen: set[int] = set()
         for module, rate in parts:

@@ -32,8 +32,9 @@ class RetrievalModule(pl.LightningModule):
         objectives: name -> objective; their scalars are added up.
         optimizer: parameter groups -> optimizer.
         scheduler: (optimizer, total steps) -> scheduler stepped once per batch.
-        lr: learning rate of projections and objectives.
-        weight_decay: of their matrices.
+        lr: learning rate of the projections.
+        objective_lr: learning rate of what objectives train, a temperature for one.
+        weight_decay: of matrices.
         validate: vectors of all validation items -> metrics; called once per epoch on the first process.
         items: modality -> number of validation items.
         seed: of everything random in training.
@@ -46,6 +47,7 @@ class RetrievalModule(pl.LightningModule):
         optimizer: Callable[..., torch.optim.Optimizer],
         scheduler: Callable[..., torch.optim.lr_scheduler.LRScheduler],
         lr: float,
+        objective_lr: float,
         weight_decay: float,
         validate: Callable[[Vectors], dict[str, float]],
         items: Mapping[str, int],
@@ -55,7 +57,7 @@ class RetrievalModule(pl.LightningModule):
         self.model = model
         self.objectives = nn.ModuleDict(objectives)
         self._optimizer, self._scheduler = optimizer, scheduler
-        self._lr, self._weight_decay = lr, weight_decay
+        self._rates, self._weight_decay = (lr, objective_lr), weight_decay
         self._validate = validate
         self._items = dict(items)
         self._seed = seed
@@ -64,7 +66,7 @@ class RetrievalModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is a union of dicts
         """Build the optimizer, and the scheduler over all steps of the training."""
-        groups = self.model.parameter_groups(self.objectives.values(), self._lr, self._weight_decay)
+        groups = self.model.parameter_groups(self.objectives.values(), *self._rates, self._weight_decay)
         optimizer = self._optimizer(groups)
         scheduler = self._scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

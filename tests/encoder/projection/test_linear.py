@@ -28,6 +28,15 @@ def test_drops_inputs_only_while_training():
     assert projection.eval()(vector)[0, 0].item() == 1000
 
 
+def test_begins_where_it_is_told_to():
+    projection = Linear(3, dim=2)
+    mean, scale, weight, bias = torch.randn(3), torch.rand(3), torch.randn(2, 3), torch.randn(2)
+    projection.begin(mean, scale, weight, bias)
+    vector = torch.randn(5, 3)
+    expected = torch.stack([weight @ ((v - mean) * scale) + bias for v in vector])
+    torch.testing.assert_close(projection(vector), expected)
+
+
 def test_can_do_without_an_offset():
     assert (Linear(3, dim=2, bias=False)(torch.zeros(1, 3)) == 0).all()
 

@@ -1,7 +1,8 @@
 """Any image model of the `timm` library: ResNet, EfficientNet, ViT, MobileNetV3, ..."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self, cast
 
 import torch
@@ -33,6 +34,9 @@ class Timm(nn.Module):
         std: per channel, of pixels in [0, 1]; null: what the model was trained on.
         train: head (nothing of the network), last_N (its last N blocks and all behind them) or all.
         drop_path: stochastic depth in the parts that train, in [0, 1).
+        stages: last, or all: the vector also holds the mean and the spread over all places of what each earlier stage
+            gives, the hypercolumns of Hariharan et al. 2015, https://arxiv.org/abs/1411.5752 (sec. 3), without their
+            places. Colour and texture are there, which the last stage of a classifier forgets.
         lr: learning rate of the encoder.
 
     Raises:
@@ -53,11 +57,17 @@ class Timm(nn.Module):
         std: Sequence[float] | None = None,
         train: str = "head",
         drop_path: float = 0.0,
+        stages: str = "last",
         lr: float = 1e-5,
     ) -> None:
         super().__init__()
         if not 0 <= drop_path < 1:
             raise ValueError(f"drop_path must be in [0, 1), got {drop_path}")
+        if stages not in ("last", "all"):
+            raise ValueError(f"stages must be last or all, got {stages!r}")
+        if stages == "all" and pooling in ("gem", "gpo"):
+            raise ValueError(f"stages=all goes with pooling avg, max or cls, which have nothing to train, got {pooling}")
+        self.stages = stages
         self.lr = check_lr(lr)
         self.fit = check_fit(fit)
         self.pooling = make_pooling(pooling, IMAGE)
@@ -113,8 +123,28 @@ class Timm(nn.Module):
         """
         if "vector" in inputs:
             return Encoded(inputs["vector"])
-        tokens = inputs["tokens"] if "tokens" in inputs else self.regions(inputs["pixels"])
-        return Encoded(self._behind(self.pooling(tokens, inputs.get("mask"))), tokens)
+        earlier: list[Tensor] = []
+        with self._listening(earlier):
+            tokens = inputs["tokens"] if "tokens" in inputs else self.regions(inputs["pixels"])
+        vector = self._behind(self.pooling(tokens, inputs.get("mask")))
+        return Encoded(torch.cat([vector, *earlier], dim=1) if earlier else vector, tokens)
+
+    @contextmanager
+    def _listening(self, earlier: list[Tensor]) -> Iterator[None]:
+        """Append mean and spread, (B, C) each, of what every stage gives meanwhile; nothing where only the last counts."""
+
+        def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            places = (2, 3) if output.ndim == 4 and self.axes != "NHWC" else tuple(range(1, output.ndim - 1))
+            spread, mean = torch.std_mean(output, dim=places, correction=0)
+            earlier.extend([mean, spread])
+
+        listened = _stages(self.network) if self.stages == "all" else []
+        handles = [stage.register_forward_hook(keep) for stage in listened]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def regions(self, pixels: Tensor) -> Tensor:
         """Return the sequence that is pooled, (B, L, C), of pixels (B, 3, H, W)."""
@@ -138,6 +168,7 @@ class Timm(nn.Module):
             "image_px": self.image_px,
             "fit": self.fit,
             "skipped": self.skipped,
+            "stages": self.stages,
             "stores": self.stores,
         }
         if self.stores == "tokens":
@@ -145,9 +176,14 @@ class Timm(nn.Module):
         return fingerprint(config | {"pooling": self.pooling_name}, self.normalise, self.network, self.pooling)
 
 
-def _blocks(network: nn.Module) -> list[nn.Module]:
+def _stages(network: nn.Module) -> list[nn.Module]:
+    """Return the stages of a network in order: the coarse groups of timm."""
+    return _blocks(network, coarse=True)
+
+
+def _blocks(network: nn.Module, coarse: bool = False) -> list[nn.Module]:
     """Return the blocks of a network in order, as timm itself groups them for layer-wise learning rates."""
-    groups = cast(Any, network).group_matcher(coarse=False)["blocks"]
+    groups = cast(Any, network).group_matcher(coarse=coarse)["blocks"]
     patterns = [groups] if isinstance(groups, str) else [pattern for pattern, rank in groups if rank is None]
     names: dict[str, None] = {}
     for name, _ in network.named_parameters():

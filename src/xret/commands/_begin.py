@@ -1,0 +1,43 @@
+"""The beginning of the projections: at random, or in closed form from stored features."""
+
+import logging
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from xret._errors import UserError
+from xret.commands._assembly import Prepared, build
+from xret.encoder.projection.linear import Linear
+from xret.model.dual_encoder import DualEncoder
+
+log = logging.getLogger(__name__)
+
+
+def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> float:
+    """Set the projections as ``start`` says and return the learning rate they train at.
+
+    Where ``start`` cannot be used (an encoder that trains, a projection that is not linear), that is said in the log
+    and they begin at random.
+
+    Raises:
+        UserError: the closed form does not exist for these sizes.
+    """
+    if "_target_" not in cfg.start:
+        return float(cfg.optimizer.lr)
+    linear = {m: p for m, p in model.projections.items() if isinstance(p, Linear)}
+    missing = sorted(set(model.projections) - (set(prepared.features) & set(linear)))
+    if missing:
+        log.info("start: projections begin at random; %s has no stored vectors or no linear projection", " and ".join(missing))
+        return float(cfg.optimizer.lr)
+    start: Any = build(cfg.start, "start")
+    rows = prepared.rows("train")
+    pairs = {m: array[prepared.of_row[m][rows]] for m, array in prepared.features.items()}
+    try:
+        maps = start(pairs, cfg.encoder.projection.dim)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    for modality, affine in maps.items():
+        linear[modality].begin(*(torch.from_numpy(part) for part in affine))
+    log.info("start: projections begin in closed form and train at a rate of %g", start.lr)
+    return float(start.lr)

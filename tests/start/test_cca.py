@@ -1,0 +1,56 @@
+"""The closed-form start: against the eigenvalue problem it solves, and on data with a known answer."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+from xret.start.cca import CCA
+
+RNG = np.random.default_rng(0)
+SHARED = RNG.normal(size=(400, 3))
+X = (SHARED @ RNG.normal(size=(3, 8)) + 0.3 * RNG.normal(size=(400, 8)) + 5).astype(np.float32)
+Y = (SHARED @ RNG.normal(size=(3, 6)) + 0.3 * RNG.normal(size=(400, 6))).astype(np.float32)
+
+
+def mapped(affine, features):
+    return (features - affine.mean) * affine.scale @ affine.weight.T + affine.bias
+
+
+def test_the_correlations_are_those_of_the_generalised_eigenvalue_problem():
+    strength = 0.5
+    maps = CCA(strength)({"image": X, "text": Y}, 6)
+    x, y = ((f.astype(float) - m.mean) * m.scale for f, m in ((X, maps["image"]), (Y, maps["text"])))
+    cx, cy, cxy = x.T @ x / 400 + strength * np.eye(8), y.T @ y / 400 + strength * np.eye(6), x.T @ y / 400
+    squares = scipy.linalg.eigh(cxy @ np.linalg.solve(cy, cxy.T), cx, eigvals_only=True)[::-1][:6]
+    # weight @ ridged covariance @ weight.T = diag(correlation)
+    found = maps["image"].weight @ cx @ maps["image"].weight.T
+    np.testing.assert_allclose(np.diag(found) ** 2, squares, atol=1e-4)
+    np.testing.assert_allclose(found, np.diag(np.diag(found)), atol=1e-4)
+    np.testing.assert_allclose(maps["image"].weight @ cxy @ maps["text"].weight.T, np.diag(np.diag(found) ** 2), atol=1e-4)
+
+
+def test_partners_that_were_not_seen_are_found():
+    maps = CCA(0.1)({"image": X[:300], "text": Y[:300]}, 3)
+    a, b = mapped(maps["image"], X[300:]), mapped(maps["text"], Y[300:])
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
+    assert ((a @ b.T).argmax(axis=1) == np.arange(100)).mean() > 0.3
+
+
+def test_features_that_never_vary_do_no_harm():
+    still = np.concatenate([X, np.full((400, 1), 7, np.float32)], axis=1)
+    maps = CCA()({"image": still, "text": Y}, 4)
+    assert all(np.isfinite(part).all() for affine in maps.values() for part in affine)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "dim"), [({"image": X}, 2), ({"image": X, "text": Y[:9]}, 2), ({"image": X, "text": Y}, 7)]
+)
+def test_rejects_what_it_cannot_start_from(pairs, dim):
+    with pytest.raises(ValueError, match="start=cca needs"):
+        CCA()(pairs, dim)
+
+
+@pytest.mark.parametrize("arguments", [{"strength": 0.0}, {"lr": -1.0}])
+def test_rejects_settings_that_make_no_sense(arguments):
+    with pytest.raises(ValueError, match="above 0"):
+        CCA(**arguments)
