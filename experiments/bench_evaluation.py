@@ -3,14 +3,15 @@
 Run as ``python experiments/bench_evaluation.py``.
 
 10,000 queries with 5 right answers each, 100,000 targets, 512 dimensions, float32, on two threads. Recall, MRR and
-complete mAP of `xret.metric.evaluate` (ranks, every figure, chance level and 1,000 bootstrap samples included) against
+complete mAP of `xret.metric.evaluate` (every figure, chance level and 1,000 bootstrap samples included) against
 `faiss.knn(k=10)`, which only finds ten neighbours. The calculator of pytorch-metric-learning (top 100) and sorting
-every row are slow and linear in the number of queries: they and `evaluate` run on the first 1,000 queries.
+every row of the score matrix are too slow for all queries: they run on the first 500, and the table holds 20 times
+their seconds, as their cost is linear in queries.
 
-Contestants take turns, round by round; the table holds medians. Exits with 1 when a bar is missed.
+Contestants take turns, round by round; the table holds medians. Ratios of processor time stand beside those of the
+clock, and say more on a busy machine; the bars are for the clock. Exits with 1 when a bar is missed.
 """
 
-import statistics
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ from xret.metric.evaluate import evaluate
 from xret.protocol import Task
 from xret.protocol._relevance import by_group
 
-QUERIES, SUBSET, TARGETS, DIM, POSITIVES = 10_000, 1_000, 100_000, 512, 5
+QUERIES, SUBSET, TARGETS, DIM, POSITIVES = 10_000, 500, 100_000, 512, 5
 ROUNDS, THREADS = 5, 2
 BAR_FAISS, BAR_PML, BAR_ARGSORT, BAR_MB = 1.3, 2.0, 5.0, 128
 
@@ -72,16 +73,16 @@ def run_argsort(queries: np.ndarray, targets: np.ndarray, query_groups: np.ndarr
     return total / len(queries)
 
 
-def interleave(contestants: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median seconds of each contestant over rounds in which all take turns."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for counts in range(-1, ROUNDS):  # the first round warms up
+def interleave(contestants: dict[str, Callable[[], object]]) -> dict[str, np.ndarray]:
+    """Return the median seconds of each contestant, by the clock and of the processor, all taking turns in rounds."""
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    for number in range(-1, ROUNDS):  # the first round warms up
         for name, run in contestants.items():
-            start = time.perf_counter()
+            clock, processor = time.perf_counter(), time.process_time()
             run()
-            if counts >= 0:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in seconds.items()}
+            if number >= 0:
+                seconds[name].append((time.perf_counter() - clock, time.process_time() - processor))
+    return {name: np.median(times, axis=0) for name, times in seconds.items()}
 
 
 def level_mb(name: str) -> float:
@@ -118,37 +119,31 @@ def main() -> int:
     print(f"mAP of {SUBSET} queries: sorted {exact:.6f}, evaluate {ours:.6f}\n")
     if abs(exact - ours) > 1e-5:
         return 1
-    full = interleave(
+    seconds = interleave(
         {
             "evaluate": lambda: run_ours(queries, targets, task),
             "faiss": lambda: faiss.knn(queries, targets, 10, metric=faiss.METRIC_INNER_PRODUCT),
-        }
-    )
-    part = interleave(
-        {
-            "evaluate": lambda: run_ours(some, targets, some_task),
             "pml": lambda: run_pml(some, targets, some_groups, target_groups),
             "argsort": lambda: run_argsort(some, targets, some_groups, target_groups),
         }
     )
+    mine, scale = seconds["evaluate"], QUERIES / SUBSET
     rows = [
-        ("s, against `faiss.knn(k=10)` alone", full["evaluate"], full["faiss"], "<=", BAR_FAISS),
-        ("s, against pytorch-metric-learning, k=100, 1,000 queries", part["evaluate"], part["pml"], ">=", BAR_PML),
-        ("s, against a full argsort, 1,000 queries", part["evaluate"], part["argsort"], ">=", BAR_ARGSORT),
+        ("evaluate over `faiss.knn(k=10)` alone", mine, seconds["faiss"], "<=", BAR_FAISS),
+        ("pytorch-metric-learning, k=100 (scaled), over evaluate", scale * seconds["pml"], mine, ">=", BAR_PML),
+        ("full argsort (scaled) over evaluate", scale * seconds["argsort"], mine, ">=", BAR_ARGSORT),
     ]
-    print(
-        "| evaluate: exact recall, MRR, complete mAP | evaluate | peer | ratio | bar | |\n|---|---:|---:|---:|---:|---|"
-    )
+    print(f"evaluate: {mine[0]:.2f} s for recall, MRR and complete mAP, exact\n")
+    print("| seconds | ratio | of processor time | bar | |\n|---|---:|---:|---:|---|")
     met = []
-    for title, mine, peer, sign, bar in rows:
-        ratio = mine / peer if sign == "<=" else peer / mine
-        met.append(ratio <= bar if sign == "<=" else ratio >= bar)
-        print(
-            f"| {title} | {mine:.2f} | {peer:.2f} | {ratio:.2f} x | {sign} {bar} x | {'met' if met[-1] else 'missed'} |"
-        )
+    for title, above, below, sign, bar in rows:
+        clock, processor = above / below
+        met.append(bool(clock <= bar if sign == "<=" else clock >= bar))
+        print(f"| {title} | {clock:.2f} | {processor:.2f} | {sign} {bar} | {'met' if met[-1] else 'missed'} |")
     met.append(extra_mb <= BAR_MB)
-    verdict = "met" if met[-1] else "missed"
-    print(f"| MB at the peak, above vectors and task | {extra_mb:.0f} | | | <= {BAR_MB} MB | {verdict} |")
+    print(
+        f"| MB at the peak above vectors and task | {extra_mb:.0f} | | <= {BAR_MB} | {'met' if met[-1] else 'missed'} |"
+    )
     return 0 if all(met) else 1
 
 

@@ -65,7 +65,7 @@ def test_all_options_were_found():
     assert OPTIONS["text"] == texts.split()
     images = "align clip efficientnet_b0 efficientnet_lite0 mobilenetv3 resnet50 scratch timm vit_b16"
     assert OPTIONS["image"] == images.split()
-    assert OPTIONS["projection"] == ["identity", "linear", "mlp"]
+    assert OPTIONS["projection"] == ["identity", "linear", "linear_dropout", "mlp"]
     assert PRESETS == ["albert_mobilenet", "align", "bert_resnet50", "clip", "light", "scratch"]
 
 

@@ -328,3 +328,27 @@ def test_lite0_sees_a_military_uniform_on_the_portrait_of_an_admiral(lite0):
     vector = lite0(lite0.collate([np.asarray(square).transpose(2, 0, 1)])).vector
     state = torch.load(resolve(LITE0), weights_only=True)
     assert (state["_fc.weight"] @ vector[0] + state["_fc.bias"]).argmax() == 652  # ImageNet: military uniform
+
+
+def test_all_stages_add_mean_and_spread_of_each_to_the_vector():
+    torch.manual_seed(0)
+    plain = Timm("resnet18", weights=None, image_px=64)
+    torch.manual_seed(0)
+    every = Timm("resnet18", weights=None, image_px=64, stages="all")
+    pixels = torch.rand(2, 3, 64, 64)
+    x = every.network.maxpool(every.network.act1(every.network.bn1(every.network.conv1(every.normalise(pixels)))))
+    expected = [plain({"pixels": pixels}).vector]
+    for layer in (every.network.layer1, every.network.layer2, every.network.layer3, every.network.layer4):
+        x = layer(x)
+        flat = x.flatten(2)
+        mean = flat.sum(dim=2) / flat.shape[2]
+        expected += [mean, ((flat - mean[..., None]) ** 2).mean(dim=2).sqrt()]
+    torch.testing.assert_close(every({"pixels": pixels}).vector, torch.cat(expected, dim=1))
+    assert every.width == 512 + 2 * (64 + 128 + 256 + 512)
+    assert every.fingerprint() != plain.fingerprint()
+
+
+@pytest.mark.parametrize("arguments", [{"stages": "first"}, {"stages": "all", "pooling": "gem"}])
+def test_rejects_stages_it_does_not_have(arguments):
+    with pytest.raises(ValueError, match="stages"):
+        Timm("resnet18", weights=None, **arguments)
