@@ -21,7 +21,8 @@ def imported(*arguments):
 def test_help_lists_the_commands_and_imports_nothing_heavy():
     done = xret("--help")
     assert done.returncode == 0
-    assert {"train", "evaluate", "cache"} <= {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert {"train", "evaluate", "cache"} <= listed
     assert not {"torch", "hydra", "omegaconf", "numpy"} & imported("--help")
 
 
@@ -85,7 +86,12 @@ def test_options_of_the_working_folder_are_found(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "expected"),
-    [("xret tr", "train"), ("xret train los", "loss="), ("xret train loss=tri", "loss=triplet"), ("xret train experiment=", "experiment=")],
+    [
+        ("xret tr", "train"),
+        ("xret train los", "loss="),
+        ("xret train loss=tri", "loss=triplet"),
+        ("xret train experiment=", "experiment="),
+    ],
 )
 def test_bash_completes_commands_groups_and_options(line, expected):
     import os

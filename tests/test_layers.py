@@ -17,8 +17,14 @@ MAY_IMPORT = {
     "commands": PACKAGES,
 }
 BORROWED = {"optimizer", "scheduler", "trainer", "tracker"}
-OPTIONS = sorted(p for p in (TOP / "conf").rglob("*.yaml") if p.parent != TOP / "conf" and p.relative_to(TOP / "conf").parts[0] not in BORROWED)
-MODULES = sorted(p for group in {p.relative_to(TOP / "conf").parts[0] for p in OPTIONS} for p in (SRC / group).rglob("*.py"))
+OPTIONS = sorted(
+    p
+    for p in (TOP / "conf").rglob("*.yaml")
+    if p.parent != TOP / "conf" and p.relative_to(TOP / "conf").parts[0] not in BORROWED
+)
+MODULES = sorted(
+    p for group in {p.relative_to(TOP / "conf").parts[0] for p in OPTIONS} for p in (SRC / group).rglob("*.py")
+)
 
 
 def imports(path):

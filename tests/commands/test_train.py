@@ -32,7 +32,16 @@ def test_a_run_prints_its_table_and_leaves_its_record(xret, small):
     assert out.rstrip().splitlines()[-1] == "run: run"
     metrics = read("run/metrics.json")
     for direction in ("text_to_image", "image_to_text"):
-        for name in ("recall_at_1", "recall_at_10", "set_recall_at_10", "precision_at_1", "map", "map_at_r", "mrr", "ndcg_at_10"):
+        for name in (
+            "recall_at_1",
+            "recall_at_10",
+            "set_recall_at_10",
+            "precision_at_1",
+            "map",
+            "map_at_r",
+            "mrr",
+            "ndcg_at_10",
+        ):
             assert 0 <= metrics[f"test/{direction}/{name}"] <= 1
             low, high = (metrics[f"test/{direction}/{name}_{end}"] for end in ("low", "high"))
             assert low <= metrics[f"test/{direction}/{name}"] <= high
@@ -70,7 +79,9 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(xret, start, small, mo
     whole = start("train", *small, "hydra.run.dir=whole")
     whole.communicate(timeout=300)
     assert read("killed/metrics.json") == read("whole/metrics.json")
-    one, other = (torch.load(f"{name}/checkpoints/best.ckpt", weights_only=True)["state_dict"] for name in ("killed", "whole"))
+    one, other = (
+        torch.load(f"{name}/checkpoints/best.ckpt", weights_only=True)["state_dict"] for name in ("killed", "whole")
+    )
     assert one.keys() == other.keys()
     assert all(torch.equal(one[k], other[k]) for k in one)
 
@@ -106,11 +117,15 @@ def test_broken_rows_are_listed_and_skipped_or_fatal(xret, small, shapes, tmp_pa
     good = shapes.read_text()
     truncated = shapes.with_name("truncated.png")
     truncated.write_bytes(shapes.with_name("red-circle-white.png").read_bytes()[:120])
-    table.write_text(good + "a,missing.png,nothing here\nb,truncated.png,cut off\nc,red-bar-white.png,\nd,../../x.png,outside\n")
+    table.write_text(
+        good + "a,missing.png,nothing here\nb,truncated.png,cut off\nc,red-bar-white.png,\nd,../../x.png,outside\n"
+    )
     arguments = [a for a in small if not a.startswith("data.path")] + [f"data.path={table}"]
     code, _, err = xret("train", *arguments, "hydra.run.dir=run")
     assert code == 0, err
-    rejected = {row["row"]: row["reason"] for row in map(json.loads, Path("run/rejected.jsonl").read_text().splitlines())}
+    rejected = {
+        row["row"]: row["reason"] for row in map(json.loads, Path("run/rejected.jsonl").read_text().splitlines())
+    }
     assert rejected == {"a": "missing", "b": "undecodable", "c": "empty", "d": "outside"}
     code, _, err = xret("train", *arguments, "data.on_error=fail", "hydra.run.dir=fatal")
     assert code == 2

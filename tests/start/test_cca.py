@@ -26,7 +26,9 @@ def test_the_correlations_are_those_of_the_generalised_eigenvalue_problem():
     found = maps["image"].weight @ cx @ maps["image"].weight.T
     np.testing.assert_allclose(np.diag(found) ** 2, squares, atol=1e-4)
     np.testing.assert_allclose(found, np.diag(np.diag(found)), atol=1e-4)
-    np.testing.assert_allclose(maps["image"].weight @ cxy @ maps["text"].weight.T, np.diag(np.diag(found) ** 2), atol=1e-4)
+    np.testing.assert_allclose(
+        maps["image"].weight @ cxy @ maps["text"].weight.T, np.diag(np.diag(found) ** 2), atol=1e-4
+    )
 
 
 def test_partners_that_were_not_seen_are_found():

@@ -113,11 +113,12 @@ class Prepared:
         """
         rows = self.rows(name)
         if not len(rows):
-            counts = {s: len(self.rows(s)) for s in dict.fromkeys(row.split for row in self.manifest.rows)}
+            counts = {s: len(self.rows(s)) for s in dict.fromkeys(str(row.split) for row in self.manifest.rows)}
             raise UserError(f"{self.manifest.name} has no rows in the split {name!r}; it has {counts}")
         found = {m: np.unique(of_row[rows][of_row[rows] >= 0]) for m, of_row in self.of_row.items()}
         items = {
-            m: Items(m, tuple(self.items[m].refs[i] for i in where), self.items[m].groups[where]) for m, where in found.items()
+            m: Items(m, tuple(self.items[m].refs[i] for i in where), self.items[m].groups[where])
+            for m, where in found.items()
         }
         return items, found
 
@@ -153,7 +154,9 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder) -> Prepared
         raw[modality] = _reader(encoder, items[modality], manifest.root)
         if _can_be_stored(encoder):
             stored = features(encoder, items[modality], manifest.root, cache, workers=cfg.batch.workers)
-            log.info("%s: %d features %s", modality, len(items[modality]), "encoded" if stored.fresh else "from the cache")
+            log.info(
+                "%s: %d features %s", modality, len(items[modality]), "encoded" if stored.fresh else "from the cache"
+            )
             given[modality], faults = Stored(stored.name, stored.array, stored.mask), stored.broken
         else:
             given[modality] = raw[modality]
@@ -172,7 +175,7 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder) -> Prepared
 
 def _can_be_stored(encoder: Any) -> bool:  # noqa: ANN401 - an encoder
     """Tell whether what the encoder computes up to its stored tensor has no trained parameter."""
-    return encoder.frozen or encoder.stores == "tokens"
+    return bool(encoder.frozen) or encoder.stores == "tokens"
 
 
 def _reader(encoder: Any, items: Items, root: Path) -> Provider:  # noqa: ANN401 - an encoder

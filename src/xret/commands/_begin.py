@@ -28,7 +28,10 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> float:
     linear = {m: p for m, p in model.projections.items() if isinstance(p, Linear)}
     missing = sorted(set(model.projections) - (set(prepared.features) & set(linear)))
     if missing:
-        log.info("start: projections begin at random; %s has no stored vectors or no linear projection", " and ".join(missing))
+        log.info(
+            "start: projections begin at random; %s has no stored vectors or no linear projection",
+            " and ".join(missing),
+        )
         return float(cfg.optimizer.lr)
     start: Any = build(cfg.start, "start")
     rows = prepared.rows("train")

@@ -47,7 +47,14 @@ class Fit:
     """
 
     def __init__(
-        self, cfg: DictConfig, record: RunFolder, model: DualEncoder, prepared: Prepared, validate: Validate, digest: str, lr: float
+        self,
+        cfg: DictConfig,
+        record: RunFolder,
+        model: DualEncoder,
+        prepared: Prepared,
+        validate: Validate,
+        digest: str,
+        lr: float,
     ) -> None:
         _hush()
         self.cfg, self.record, self.prepared = cfg, record, prepared
@@ -131,13 +138,21 @@ class Fit:
             raise UserError(f"{self.prepared.manifest.name} has no rows in the split 'train'")
         world, rank = self.trainer.world_size, self.trainer.global_rank
         batches = Batches(
-            self.prepared.manifest.group_ids()[rows], self.cfg.batch.size, self.cfg.seed, self.cfg.batch.unique_groups,
-            rank=rank, world=world,
+            self.prepared.manifest.group_ids()[rows],
+            self.cfg.batch.size,
+            self.cfg.seed,
+            self.cfg.batch.unique_groups,
+            rank=rank,
+            world=world,
         )
         if batches.left_out:
             log.info("each epoch leaves out %d of %d pairs, not always the same", batches.left_out, len(rows))
         return DataLoader(
-            _Rows(dataset, rows), batch_size=None, sampler=batches, num_workers=self._workers(), generator=torch.Generator()
+            _Rows(dataset, rows),
+            batch_size=None,
+            sampler=batches,
+            num_workers=self._workers(),
+            generator=torch.Generator(),
         )
 
     def _item_loaders(self) -> list[DataLoader[Any]]:

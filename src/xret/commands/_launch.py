@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,7 +19,6 @@ from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -160,7 +160,10 @@ def _explain(error: BaseException, command: str) -> tuple[int, str]:
         options = list(error.options or [])
         return 2, f"no option {name!r} in group {group or wanted[0]!r}; {_nearest(name, options)}"
     if isinstance(error, OverrideParseException):
-        return 2, f"cannot read {error.override!r}: it must be key=value; quote it if it holds brackets, spaces or commas"
+        return (
+            2,
+            f"cannot read {error.override!r}: it must be key=value; quote it if it holds brackets, spaces or commas",
+        )
     if isinstance(error, ConfigCompositionException):
         key = str(error).partition("'")[2].partition("'")[0]
         return 2, f"no key {key!r} in the config of {command}; {_nearest(key, _keys(command))}" if key else str(error)

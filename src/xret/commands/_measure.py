@@ -56,7 +56,9 @@ def arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
     return {f"{name}/{key}": column for name, table in evaluation.per_query.items() for key, column in table.items()}
 
 
-def picture(prepared: Prepared, split: str, tasks: Tasks, vectors: Mapping[str, np.ndarray], result: Evaluation) -> bytes | None:
+def picture(
+    prepared: Prepared, split: str, tasks: Tasks, vectors: Mapping[str, np.ndarray], result: Evaluation
+) -> bytes | None:
     """Draw the best and the worst queries from text to image with their first five answers; None without pictures."""
     task = next((t for t in tasks if (t.query, t.target) == ("text", "image") and t.fold == 0), None)
     if task is None:

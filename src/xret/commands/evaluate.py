@@ -24,7 +24,9 @@ def run(cfg: DictConfig) -> None:
     trained = RunFolder.open(Path(cfg.run))
     stored = OmegaConf.load(trained.config)
     refuse_strangers(OmegaConf.to_container(stored), trusted(cfg.trust))
-    settings = OmegaConf.create({**stored, "batch": cfg.batch, "cache": cfg.cache, "data": cfg.get("data") or stored.data})
+    settings = OmegaConf.create(
+        {**stored, "batch": cfg.batch, "cache": cfg.cache, "data": cfg.get("data") or stored.data}
+    )
     model = build_model(settings)
     weights = load(trained.best)
     model.load_state_dict(

@@ -32,7 +32,11 @@ def run(cfg: DictConfig) -> float:
         record = RunFolder.open(Path(cfg.resume))
         cfg = _stored(cfg, record)
         if record.metrics.exists():
-            print(report.summary(record.path, record.read_json("metrics.json"), record.read_json("cost.json"), cfg.targets))
+            print(
+                report.summary(
+                    record.path, record.read_json("metrics.json"), record.read_json("cost.json"), cfg.targets
+                )
+            )
             return float(record.read_json("metrics.json")[cfg.monitor])
     record.write_text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     return _train(cfg, record)
@@ -55,7 +59,9 @@ def _stored(cfg: DictConfig, record: "RunFolder") -> DictConfig:
         now.resume = stored.resume
         for key in [*now, *stored]:
             if now.get(key) != stored.get(key):
-                raise UserError(f"resume={cfg.resume} goes on with {key}={stored.get(key)}, got {now.get(key)}; leave it out")
+                raise UserError(
+                    f"resume={cfg.resume} goes on with {key}={stored.get(key)}, got {now.get(key)}; leave it out"
+                )
     return stored
 
 
@@ -76,7 +82,12 @@ def _train(cfg: DictConfig, record: "RunFolder") -> float:
     manifest = prepared.manifest
     record.write_lines("rejected.jsonl", manifest.rejected)
     record.write_text("split.csv", "id,group,split\n" + "".join(f"{r.id},{r.group},{r.split}\n" for r in manifest.rows))
-    facts = {"seed": cfg.seed, "data": manifest.name, "data_hash": manifest.digest(), "split_hash": split_digest(manifest)}
+    facts = {
+        "seed": cfg.seed,
+        "data": manifest.name,
+        "data_hash": manifest.digest(),
+        "split_hash": split_digest(manifest),
+    }
     record.write_json("provenance.json", provenance(**facts))
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")
@@ -94,7 +105,9 @@ def _counts(prepared: "Prepared") -> str:
     splits = []
     for name in dict.fromkeys(row.split for row in manifest.rows):
         items, _ = prepared.split(str(name))
-        splits.append(f"{name} {len(prepared.rows(str(name)))} pairs ({', '.join(f'{len(i)} {m}' for m, i in items.items())})")
+        splits.append(
+            f"{name} {len(prepared.rows(str(name)))} pairs ({', '.join(f'{len(i)} {m}' for m, i in items.items())})"
+        )
     return f"{manifest.name}: {'; '.join(splits)}; {len(manifest.rejected)} rejected"
 
 
@@ -114,7 +127,12 @@ def _validate(prepared: "Prepared", protocol: Any) -> "Validate":  # noqa: ANN40
 
 
 def _finish(
-    cfg: DictConfig, record: "RunFolder", fit: "Fit", prepared: "Prepared", protocol: Any, seconds: dict[str, float]  # noqa: ANN401
+    cfg: DictConfig,
+    record: "RunFolder",
+    fit: "Fit",
+    prepared: "Prepared",
+    protocol: Any,  # noqa: ANN401 - what the config names
+    seconds: dict[str, float],
 ) -> float:
     """Measure the best weights on val and test, write the record, say what came out."""
     from xret.commands._measure import Ridge, arrays, encode_split, measure, picture, require

@@ -1,6 +1,7 @@
 """Encoders of several modalities that end in one space."""
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ class DualEncoder(nn.Module):
             others_lr: learning rate of others.
             weight_decay: for matrices.
         """
-        parts = [(encoder, encoder.lr) for encoder in self.encoders.values()]
+        parts: list[tuple[nn.Module, float]] = [(e, cast(float, e.lr)) for e in self.encoders.values()]
         parts += [(projection, lr) for projection in self.projections.values()]
         parts += [(module, others_lr) for module in others]
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from xret.data.batch import Batch
 from xret.model.dual_encoder import DualEncoder
+from xret.model.retrieval import Retrieval
 from xret.model.step import Step
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,9 @@ class RetrievalModule(pl.LightningModule):
         total = torch.stack(list(parts.values())).sum()
         size = len(batch.group)
         if len(parts) > 1:
-            self.log_dict({f"train/{k}": v.detach() for k, v in parts.items()}, on_epoch=True, on_step=False, batch_size=size)
+            self.log_dict(
+                {f"train/{k}": v.detach() for k, v in parts.items()}, on_epoch=True, on_step=False, batch_size=size
+            )
         self.log("train/loss", total.detach(), on_epoch=True, on_step=False, prog_bar=True, batch_size=size)
         self.log_dict({f"train/{k}": v for k, v in step.health.items()}, on_epoch=True, on_step=False, batch_size=size)
         if batch_idx == 0:
@@ -94,7 +97,7 @@ class RetrievalModule(pl.LightningModule):
 
     def _watch(self, step: Step) -> None:
         """Warn when the scores have carried nothing for some epochs."""
-        verdicts = [o.collapsed(step) for o in self.objectives.values() if hasattr(o, "collapsed")]
+        verdicts = [o.collapsed(step) for o in self.objectives.values() if isinstance(o, Retrieval)]
         self._epochs_collapsed = self._epochs_collapsed + 1 if any(bool(v) for v in verdicts) else 0
         if self._epochs_collapsed == _ALARM_EPOCHS:
             log.warning(
@@ -107,7 +110,9 @@ class RetrievalModule(pl.LightningModule):
         """Forget the vectors of the epoch before."""
         self._vectors = {}
 
-    def validation_step(self, batch: tuple[str, Tensor, dict[str, Tensor]], batch_idx: int, dataloader_idx: int = 0) -> None:
+    def validation_step(
+        self, batch: tuple[str, Tensor, dict[str, Tensor]], batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
         """Keep the vectors of a batch of items: (modality, positions (B,), inputs)."""
         modality, positions, inputs = batch
         vectors = self.model.encode(modality, inputs).vector

@@ -2,6 +2,6 @@
 
 A run folder holds ``config.yaml`` (resolved), ``checkpoints/`` (``last.ckpt``, ``best.ckpt``), ``metrics.json``,
 ``cost.json`` (what is measured in seconds and so differs from run to run), ``per_query.npz``, ``provenance.json``,
-``rejected.jsonl``, ``split.csv``,
-``train.log`` and pictures; ``interrupted.json`` while Ctrl-C has left it unfinished. Every file is written beside and renamed.
+``rejected.jsonl``, ``split.csv``, ``train.log`` and pictures; ``interrupted.json`` while Ctrl-C has left it unfinished.
+Every file is written beside and renamed.
 """

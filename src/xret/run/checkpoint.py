@@ -83,8 +83,7 @@ class Checkpoints(pl.Callback):
             self._compare(trainer, pl_module, metrics[self.monitor])
         self._validated = False
         self.history.append({"epoch": trainer.current_epoch, **metrics})
-        if not trainer.fast_dev_run:
-            trainer.save_checkpoint(self.run.last, weights_only=False)
+        trainer.save_checkpoint(self.run.last, weights_only=False)
 
     def _compare(self, trainer: pl.Trainer, pl_module: pl.LightningModule, value: float) -> None:
         if math.isnan(value):

@@ -21,7 +21,11 @@ def parameters(model: nn.Module) -> dict[str, int]:
 
 @torch.inference_mode()
 def query_latency_ms(
-    model: DualEncoder, modality: str, raw: Callable[[np.ndarray], dict[str, Tensor]], count: int, gallery: np.ndarray,
+    model: DualEncoder,
+    modality: str,
+    raw: Callable[[np.ndarray], dict[str, Tensor]],
+    count: int,
+    gallery: np.ndarray,
     queries: int = 50,
 ) -> dict[str, float]:
     """Time single queries from raw input to the ten nearest targets, exact search.
@@ -94,6 +98,9 @@ def cost(
         "vector_bytes": width * 4,
         "encode_per_s": {m: round(encode_rate(model, m, raw[m], counts[m]), 2) for m in names},
         "latency_ms": {
-            f"{q}_to_{t}": query_latency_ms(model, q, raw[q], counts[q], galleries[t]) for q in names for t in names if q != t
+            f"{q}_to_{t}": query_latency_ms(model, q, raw[q], counts[q], galleries[t])
+            for q in names
+            for t in names
+            if q != t
         },
     }

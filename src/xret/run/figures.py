@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -28,7 +28,11 @@ def curves(history: Sequence[Mapping[str, float]]) -> bytes:
     epochs = [int(row["epoch"]) + 1 for row in history]
     left.plot(epochs, [row.get("train/loss", np.nan) for row in history], color="#444444")
     left.set(xlabel="epoch", ylabel="train/loss", title="loss")
-    shown = [name for name in history[-1] if name.startswith("val/") and name.endswith(("mrr", "recall_at_1", "recall_at_10"))]
+    shown = [
+        name
+        for name in history[-1]
+        if name.startswith("val/") and name.endswith(("mrr", "recall_at_1", "recall_at_10"))
+    ]
     for name in sorted(shown):
         right.plot(epochs, [row.get(name, np.nan) for row in history], label=name.removeprefix("val/"))
     right.set(xlabel="epoch", ylim=(0, None), title="validation")
@@ -36,13 +40,11 @@ def curves(history: Sequence[Mapping[str, float]]) -> bytes:
     return _png(figure)
 
 
-def answers(
-    rows: Sequence[tuple[str, Sequence[tuple[Any, str, bool]]]], title: str
-) -> bytes:
+def answers(rows: Sequence[tuple[str, Sequence[tuple[Any, str, bool]]]], title: str) -> bytes:
     """Draw queries with their first answers, right ones framed green, wrong ones red.
 
     Args:
-        rows: (query text, [(picture (3, H, W) uint8 or None, caption, right?), ...]) each; all of one length or shorter.
+        rows: (query text, [(picture (3, H, W) uint8 or None, caption, right?), ...]) each.
         title: of the whole picture.
 
     Returns:

@@ -81,7 +81,9 @@ class RunFolder:
         if run.metrics.exists():
             raise UserError(f"{path} holds a finished run; choose another hydra.run.dir, or remove it first")
         if run.config.exists():
-            raise UserError(f"{path} holds an unfinished run; resume={path} continues it, another hydra.run.dir starts anew")
+            raise UserError(
+                f"{path} holds an unfinished run; resume={path} continues it, another hydra.run.dir starts anew"
+            )
         path.mkdir(parents=True, exist_ok=True)
         return run
 
@@ -94,7 +96,9 @@ class RunFolder:
         """
         run = cls(path)
         if not run.config.is_file():
-            raise UserError(f"{path} is no run folder: it has no config.yaml; name the folder on the last line of a training")
+            raise UserError(
+                f"{path} is no run folder: it has no config.yaml; name the folder on the last line of a training"
+            )
         return run
 
     def write_text(self, name: str, text: str) -> None:

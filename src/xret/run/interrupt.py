@@ -29,7 +29,9 @@ class Interrupt(pl.Callback):
         self._before = signal.signal(signal.SIGINT, self._ask)  # type: ignore[assignment]
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         signal.signal(signal.SIGINT, self._before)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
@@ -45,5 +47,5 @@ class Interrupt(pl.Callback):
             raise Stopped
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - no error: the user asked for it
     """Raised between two steps when Ctrl-C was pressed."""

@@ -28,7 +28,9 @@ class Lines(pl.Callback):
         self._said = now
         pace = (now - self._begin) / (epoch - self._first)
         figures = ", ".join(
-            f"{name} {float(trainer.callback_metrics[name]):.3f}" for name in ("train/loss", "val/mrr") if name in trainer.callback_metrics
+            f"{name} {float(trainer.callback_metrics[name]):.3f}"
+            for name in ("train/loss", "val/mrr")
+            if name in trainer.callback_metrics
         )
         left = f", {pace * (total - epoch):.0f} s left" if total > 0 else ""
         log.info("epoch %d of %d: %s; %.2f s each%s", epoch, total, figures, pace, left)

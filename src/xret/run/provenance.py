@@ -51,7 +51,9 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     """Return commit and whether tracked files differ from it; None outside a checkout of this project."""
 
     def git(*words: str) -> str:
-        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=True
+        )
         return done.stdout.strip()
 
     try:

@@ -19,7 +19,9 @@ def table(metrics: Mapping[str, float], split: str) -> str:
         split: "test", "val", ...
     """
     lines = [f"| {split} | {' | '.join(_TITLES)} |", "|---|" + "---:|" * len(_TITLES)]
-    directions = dict.fromkeys(key.split("/")[1] for key in metrics if key.startswith(f"{split}/") and key.count("/") == 2)
+    directions = dict.fromkeys(
+        key.split("/")[1] for key in metrics if key.startswith(f"{split}/") and key.count("/") == 2
+    )
     for direction in directions:
         prefix = f"{split}/{direction}/"
         lines.append(_line(direction.replace("_to_", " → "), prefix, "", metrics))

@@ -53,13 +53,14 @@ class CCA:
                 f"start=cca needs as many rows of both, at least 2, and encoder.projection.dim of at most "
                 f"{min(x.shape[1], y.shape[1])}, the narrower encoder's width; got {x.shape}, {y.shape} and {dim}"
             )
-        (x, *x_spread), (y, *y_spread) = _standardised(x), _standardised(y)
+        x, x_mean, x_scale = _standardised(x)
+        y, y_mean, y_scale = _standardised(y)
         x_white, y_white = _whitening(x, self.strength), _whitening(y, self.strength)
         left, correlations, right = np.linalg.svd(x_white @ (x.T @ y / len(x)) @ y_white, full_matrices=False)
         weighted = np.sqrt(correlations[:dim])
         return {
-            first: _affine(*x_spread, (x_white @ left[:, :dim] * weighted).T),
-            second: _affine(*y_spread, (y_white @ right[:dim].T * weighted).T),
+            first: _affine(x_mean, x_scale, (x_white @ left[:, :dim] * weighted).T),
+            second: _affine(y_mean, y_scale, (y_white @ right[:dim].T * weighted).T),
         }
 
 

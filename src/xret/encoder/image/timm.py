@@ -66,7 +66,9 @@ class Timm(nn.Module):
         if stages not in ("last", "all"):
             raise ValueError(f"stages must be last or all, got {stages!r}")
         if stages == "all" and pooling in ("gem", "gpo"):
-            raise ValueError(f"stages=all goes with pooling avg, max or cls, which have nothing to train, got {pooling}")
+            raise ValueError(
+                f"stages=all goes with pooling avg, max or cls, which have nothing to train, got {pooling}"
+            )
         self.stages = stages
         self.lr = check_lr(lr)
         self.fit = check_fit(fit)
@@ -131,7 +133,7 @@ class Timm(nn.Module):
 
     @contextmanager
     def _listening(self, earlier: list[Tensor]) -> Iterator[None]:
-        """Append mean and spread, (B, C) each, of what every stage gives meanwhile; nothing where only the last counts."""
+        """Append mean and spread, (B, C) each, of what every stage gives meanwhile; for stages=last, nothing."""
 
         def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
             places = (2, 3) if output.ndim == 4 and self.axes != "NHWC" else tuple(range(1, output.ndim - 1))
