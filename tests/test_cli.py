@@ -90,7 +90,7 @@ def test_options_of_the_working_folder_are_found(tmp_path):
         ("xret tr", "train"),
         ("xret train los", "loss="),
         ("xret train loss=tri", "loss=triplet"),
-        ("xret train experiment=", "experiment="),
+        ("xret train experiment=", "experiment=openmoji_random_start"),
     ],
 )
 def test_bash_completes_commands_groups_and_options(line, expected):

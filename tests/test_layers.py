@@ -49,7 +49,7 @@ def test_package_imports_only_what_it_may(path):
 
 def target(path):
     """The `_target_` of an option, followed through the option it is a preset of."""
-    config = yaml.safe_load(path.read_text())
+    config = yaml.safe_load(path.read_text()) or {}
     if "_target_" in config:
         return config["_target_"]
     for entry in config.get("defaults", []):
@@ -61,8 +61,9 @@ def target(path):
 @pytest.mark.parametrize("path", OPTIONS, ids=lambda p: str(p.relative_to(TOP / "conf")))
 def test_option_names_a_class_of_the_package_of_its_folder(path):
     name = target(path)
-    if name is None:  # a preset that only picks options of its sub-groups
-        assert all(isinstance(d, dict) or d == "_self_" for d in yaml.safe_load(path.read_text())["defaults"])
+    if name is None:  # none, or a preset that only picks options of its sub-groups
+        config = yaml.safe_load(path.read_text()) or {}
+        assert path.stem == "none" or all(isinstance(d, dict) or d == "_self_" for d in config["defaults"])
         return
     module, _, class_name = name.rpartition(".")
     package = ".".join(path.parent.relative_to(TOP / "conf").parts)
@@ -76,7 +77,8 @@ def test_module_with_a_constructor_in_conf_has_an_option_and_a_test_of_its_name(
     name = ".".join(path.relative_to(TOP / "src").with_suffix("").parts)
     if name in chosen:
         here = path.relative_to(SRC)
-        assert (TOP / "conf" / here.with_suffix(".yaml")).is_file(), "no option of that name"
+        options = [p.stem for p in OPTIONS if (target(p) or "").startswith(f"{name}.")]
+        assert path.stem in options or len(options) > 1, "no option of that name, nor presets that share it"
         assert (TOP / "tests" / here.with_name(f"test_{here.name}")).is_file(), "no test of that name"
 
 

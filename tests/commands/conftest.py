@@ -57,9 +57,12 @@ def elsewhere(tmp_path, monkeypatch):
     """Every test works in a folder of its own, with a feature cache of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XRET_CACHE", str(tmp_path / "cache"))
-    handlers = list(logging.getLogger().handlers)
+    root = logging.getLogger()
+    handlers = list(root.handlers)
     yield
-    logging.getLogger().handlers = handlers
+    for handler in [h for h in root.handlers if h not in handlers]:
+        handler.close()
+    root.handlers = handlers
 
 
 @pytest.fixture

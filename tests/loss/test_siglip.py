@@ -53,6 +53,18 @@ def test_without_a_bias_the_start_is_the_least_loss_that_blind_scores_allow():
     assert loss.bias.grad.item() == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", [True, False])
+def test_without_a_bias_and_without_odds_it_starts_at_zero(kind):
+    positives = torch.full((1, 3), kind)
+    assert SigLIP()(torch.zeros(1, 3), positives, ~positives).item() == pytest.approx(3 * math.log(2), rel=1e-6)
+
+
+def test_row_without_pairs_counts_as_a_row():
+    positives = torch.tensor([[True, False], [False, False]])
+    negatives = torch.tensor([[False, True], [False, False]])
+    assert SigLIP(bias=0.0)(torch.zeros(2, 2), positives, negatives).item() == pytest.approx(math.log(2), rel=1e-6)
+
+
 def test_scale_and_bias_are_learned():
     scores = torch.rand(3, 3)
     positives = torch.eye(3, dtype=torch.bool)

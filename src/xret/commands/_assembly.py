@@ -116,10 +116,11 @@ class Prepared:
             counts = {s: len(self.rows(s)) for s in dict.fromkeys(str(row.split) for row in self.manifest.rows)}
             raise UserError(f"{self.manifest.name} has no rows in the split {name!r}; it has {counts}")
         found = {m: np.unique(of_row[rows][of_row[rows] >= 0]) for m, of_row in self.of_row.items()}
-        items = {
-            m: Items(m, tuple(self.items[m].refs[i] for i in where), self.items[m].groups[where])
-            for m, where in found.items()
-        }
+        items = {}
+        for modality, where in found.items():
+            whole, counts = self.items[modality], np.bincount(self.of_row[modality][rows].clip(0))
+            refs = tuple(whole.refs[i] for i in where)
+            items[modality] = Items(modality, refs, whole.groups[where], counts[where])
         return items, found
 
     def dataset(self) -> PairDataset:

@@ -13,15 +13,16 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig) -> None:
     """Encode a split with the best weights of a run, measure, print the table and store the figures."""
-    from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
-    from xret.commands._measure import Ridge, arrays, encode_split, measure, require
-    from xret.run import report
-    from xret.run.checkpoint import load
     from xret.run.folder import RunFolder
 
     if cfg.split not in {"train", "val", "test"}:
         raise UserError(f"split must be train, val or test, got {cfg.split}")
     trained = RunFolder.open(Path(cfg.run))
+    from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
+    from xret.commands._measure import Ridge, arrays, encode_split, measure, require
+    from xret.run import report
+    from xret.run.checkpoint import load
+
     stored = OmegaConf.load(trained.config)
     refuse_strangers(OmegaConf.to_container(stored), trusted(cfg.trust))
     settings = OmegaConf.create(

@@ -34,7 +34,7 @@ def run(cfg: DictConfig) -> float:
         if record.metrics.exists():
             print(
                 report.summary(
-                    record.path, record.read_json("metrics.json"), record.read_json("cost.json"), cfg.targets
+                    record.path, record.read_json("metrics.json"), record.read_json("cost.json"), cfg.targets or {}
                 )
             )
             return float(record.read_json("metrics.json")[cfg.monitor])
@@ -164,5 +164,5 @@ def _finish(
     if fit.logger is not None:
         timed = {f"cost/{direction}/latency_p50_ms": t["p50"] for direction, t in costs["latency_ms"].items()}
         tracking.finish(fit.logger, record, {**metrics, **timed, "cost/fit_s": seconds["fit"]}, "FINISHED")
-    print(report.summary(record.path, metrics, costs, cfg.targets))
+    print(report.summary(record.path, metrics, costs, cfg.targets or {}))
     return fit.checkpoints.best

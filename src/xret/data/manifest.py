@@ -54,11 +54,13 @@ class Items:
         modality: "text", "image", ...
         refs: N texts, or media files relative to the manifest's root.
         groups: (N,) int64, items of one group are right answers to each other.
+        counts: (N,) int64, how many rows hold the item: a photo may have the same caption twice.
     """
 
     modality: str
     refs: tuple[str, ...]
     groups: np.ndarray
+    counts: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Return N."""
@@ -115,7 +117,8 @@ class Manifest:
             if modality in row.inputs:
                 of_row[i] = seen.setdefault((group, row.inputs[modality]), len(seen))
         groups = np.array([group for group, _ in seen], dtype=np.int64)
-        return Items(modality, tuple(ref for _, ref in seen), groups), of_row
+        counts = np.bincount(of_row[of_row >= 0], minlength=len(seen))
+        return Items(modality, tuple(ref for _, ref in seen), groups, counts), of_row
 
     def digest(self) -> str:
         """Return a hash over every row's id, group, split and inputs, and the sizes of media files."""

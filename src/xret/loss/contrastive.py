@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from xret._checks import check_masks
-from xret.loss._mean import weighted_mean
+from xret.loss._mean import check_weight, weighted_mean
 
 
 class Contrastive(nn.Module):
@@ -46,6 +46,7 @@ class Contrastive(nn.Module):
             () float, cosine distance; a term without pairs is zero.
         """
         check_masks(scores, positives=positives, negatives=negatives)
+        check_weight(scores, weight)
         scores = scores.float()
         far = torch.where(positives, 1 - scores, 0).sum(dim=1)
         near = torch.where(negatives, scores - (1 - self.margin), 0).relu().sum(dim=1)

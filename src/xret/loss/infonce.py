@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from xret._checks import check_masks
-from xret.loss._mean import weighted_mean
+from xret.loss._mean import check_weight, weighted_mean
 
 _BLOCK = 1 << 20  # elements worked on at a time: what a block needs stays in the cache, and memory is bounded
 
@@ -56,14 +56,13 @@ class InfoNCE(nn.Module):
             () float, nats per positive; zero where the batch has no positive. It can be differentiated once.
         """
         check_masks(scores, positives=positives, negatives=negatives)
+        check_weight(scores, weight)
         with torch.no_grad():  # clamped in place: a clamp in the graph would cut the gradient at the floor for good
             self.log_scale.clamp_(max=self.max_log_scale)
         scale = self.log_scale.float().exp()
         rows, columns = _pairs(positives)
         losses: Tensor = _PairLosses.apply(scores.float(), scale, negatives, rows, columns)
-        none = scores.new_zeros(len(scores), dtype=torch.float32)
-        sums, counts = none.index_add(0, rows, losses), none.index_add(0, rows, torch.ones_like(losses))
-        return weighted_mean(sums, counts, weight)
+        return weighted_mean(losses, torch.ones_like(losses), None if weight is None else weight[rows])
 
 
 class _PairLosses(torch.autograd.Function):

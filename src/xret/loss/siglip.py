@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xret._checks import check_masks
-from xret.loss._mean import weighted_mean
+from xret.loss._mean import check_weight, weighted_mean
 
 
 class SigLIP(nn.Module):
@@ -21,7 +21,7 @@ class SigLIP(nn.Module):
 
     The bias is there to start near the prior, where a pair is a positive as rarely as it is in the batch: the paper's
     -10 is about log(1 / 32,767), the log odds in its batch of 32,768. With the few negatives a miner leaves, -10 makes
-    almost every push vanish for thousands of steps. So, unless told otherwise, b is the log odds of the batch at hand,
+    the push of a negative all but vanish at first. So, unless told otherwise, b is the log odds of the batch at hand,
     log(positives / negatives) by weight, plus a learned number that starts at zero.
 
     Source: Zhai et al. 2023, Sigmoid Loss for Language Image Pre-Training, https://arxiv.org/abs/2303.15343
@@ -56,6 +56,7 @@ class SigLIP(nn.Module):
             () float, nats per query; a row without pairs adds zero.
         """
         check_masks(scores, positives=positives, negatives=negatives)
+        check_weight(scores, weight)
         bias = self.bias + _log_odds(positives, negatives, weight) if self.relative else self.bias
         logits = torch.addcmul(bias, scores.float(), self.log_scale.exp())
         losses = F.softplus(torch.where(positives, -logits, logits))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from xret._checks import check_masks
-from xret.loss._mean import weighted_mean
+from xret.loss._mean import check_weight, weighted_mean
 
 
 class Triplet(nn.Module):
@@ -59,6 +59,7 @@ class Triplet(nn.Module):
             () float, cosine similarity; zero where the batch has no triplet.
         """
         check_masks(scores, positives=positives, negatives=negatives)
+        check_weight(scores, weight)
         scores = scores.float()
         slopes, active, used = self._slopes(scores.detach(), positives, negatives)
         sums = (slopes * scores).sum(dim=1) + self.margin * active  # a hinge is linear in the scores where it is active

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from xret._errors import UserError
 from xret.data.batch import Batch
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
@@ -127,6 +128,8 @@ class RetrievalModule(pl.LightningModule):
                 self._vectors[modality] = self.trainer.strategy.reduce(table, reduce_op="sum")
         if self.trainer.sanity_checking:
             return
+        if not all(bool(table.isfinite().all()) for table in self._vectors.values()):
+            raise UserError(f"vectors are not finite after epoch {self.current_epoch + 1}; lower optimizer.lr")
         metrics = self._validate({m: table.float().cpu().numpy() for m, table in self._vectors.items()})
         for name, value in metrics.items():
             self.log(f"val/{name}", float(value), prog_bar=name == "mrr")
