@@ -1,7 +1,7 @@
 """The objective of retrieval: a loss on the scores of a batch, its negatives chosen by a miner."""
 
 from collections.abc import Callable
-from itertools import permutations
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +63,9 @@ class Retrieval(nn.Module):
     def _directions(step: Step) -> list[tuple[Tensor, Tensor]]:
         """Return scores (B, B) float32 and positives (B, B) for every ordered pair of modalities."""
         positives = step.batch.group[:, None] == step.batch.group[None, :]
-        pairs = permutations(step.encoded, 2)
+        directions = []
         with torch.autocast(positives.device.type, enabled=False):
-            return [(step.encoded[q].vector @ step.encoded[t].vector.T, positives) for q, t in pairs]
+            for query, target in combinations(step.encoded, 2):
+                scores = step.encoded[query].vector @ step.encoded[target].vector.T
+                directions += [(scores, positives), (scores.T, positives)]  # positives are symmetric
+        return directions
