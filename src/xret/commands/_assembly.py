@@ -118,9 +118,9 @@ class Prepared:
         found = {m: np.unique(of_row[rows][of_row[rows] >= 0]) for m, of_row in self.of_row.items()}
         items = {}
         for modality, where in found.items():
-            whole, counts = self.items[modality], np.bincount(self.of_row[modality][rows].clip(0))
+            whole, held = self.items[modality], np.bincount(self.of_row[modality][rows].clip(0))
             refs = tuple(whole.refs[i] for i in where)
-            items[modality] = Items(modality, refs, whole.groups[where], counts[where])
+            items[modality] = Items(modality, refs, whole.groups[where], held[where])
         return items, found
 
     def dataset(self) -> PairDataset:

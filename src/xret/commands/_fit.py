@@ -21,7 +21,7 @@ from xret.model.dual_encoder import DualEncoder
 from xret.model.module import RetrievalModule
 from xret.model.retrieval import Retrieval
 from xret.run import tracking
-from xret.run.checkpoint import AtomicIO, Checkpoints, load
+from xret.run.checkpoint import AtomicIO, Checkpoints, load, load_model
 from xret.run.folder import RunFolder
 from xret.run.interrupt import Interrupt, Stopped
 from xret.run.progress import progress
@@ -124,7 +124,7 @@ class Fit:
     def best(self) -> RetrievalModule:
         """Return the module with the weights of the best epoch, in eval mode."""
         if self.record.best.exists():
-            self.module.load_state_dict(load(self.record.best)["state_dict"])
+            load_model(self.module.model, load(self.record.best))
         return self.module.eval()
 
     def _close(self, status: str) -> None:

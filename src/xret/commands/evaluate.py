@@ -18,21 +18,28 @@ def run(cfg: DictConfig) -> None:
     if cfg.split not in {"train", "val", "test"}:
         raise UserError(f"split must be train, val or test, got {cfg.split}")
     trained = RunFolder.open(Path(cfg.run))
+    from pytorch_lightning import seed_everything
+
     from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
     from xret.commands._measure import Ridge, arrays, encode_split, measure, require
     from xret.run import report
-    from xret.run.checkpoint import load
+    from xret.run.checkpoint import load, load_model
 
     stored = OmegaConf.load(trained.config)
     refuse_strangers(OmegaConf.to_container(stored), trusted(cfg.trust))
     settings = OmegaConf.create(
         {**stored, "batch": cfg.batch, "cache": cfg.cache, "data": cfg.get("data") or stored.data}
     )
+    seed_everything(stored.seed, workers=True, verbose=False)  # frozen encoders without weights are random
     model = build_model(settings)
     weights = load(trained.best)
-    model.load_state_dict(
-        {name.removeprefix("model."): w for name, w in weights["state_dict"].items() if name.startswith("model.")}
-    )
+    load_model(model, weights)
+    same = trained.read_json("provenance.json")["frozen"]
+    for modality, fingerprint in model.frozen_fingerprints().items():
+        if same.get(modality) != fingerprint:
+            raise UserError(
+                f"the frozen {modality} encoder is not the one {cfg.run} was trained with: its files changed"
+            )
     if weights.get("partial"):
         log.warning("this run was stopped within its first epoch")
     protocol = build(cfg.get("protocol") or stored.protocol, "protocol")

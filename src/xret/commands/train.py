@@ -87,6 +87,7 @@ def _train(cfg: DictConfig, record: "RunFolder") -> float:
         "data": manifest.name,
         "data_hash": manifest.digest(),
         "split_hash": split_digest(manifest),
+        "frozen": model.frozen_fingerprints(),
     }
     record.write_json("provenance.json", provenance(**facts))
     log.info("data: %s", _counts(prepared))
@@ -164,5 +165,5 @@ def _finish(
     if fit.logger is not None:
         timed = {f"cost/{direction}/latency_p50_ms": t["p50"] for direction, t in costs["latency_ms"].items()}
         tracking.finish(fit.logger, record, {**metrics, **timed, "cost/fit_s": seconds["fit"]}, "FINISHED")
-    print(report.summary(record.path, metrics, costs, cfg.targets or {}))
+    print(report.summary(record.path, metrics, costs, cfg.targets or {}), flush=True)
     return fit.checkpoints.best

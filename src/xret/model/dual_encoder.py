@@ -1,11 +1,12 @@
 """Encoders of several modalities that end in one space."""
 
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from xret._errors import UserError
 from xret.encoder import Encoded
 
 
@@ -35,6 +36,29 @@ class DualEncoder(nn.Module):
         encoded: Encoded = self.encoders[modality](inputs)
         vector = self.projections[modality](encoded.vector)
         return encoded._replace(vector=F.normalize(vector.float(), dim=-1))
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Return the state without that of frozen encoders, which comes from where they were loaded from."""
+        frozen = self._frozen()
+        return {name: value for name, value in self.state_dict().items() if not name.startswith(frozen)}
+
+    def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take in what `trained_state` gave.
+
+        Raises:
+            UserError: it is the state of another model.
+        """
+        missing, unexpected = self.load_state_dict(dict(state), strict=False)
+        wrong = [name for name in missing if not name.startswith(self._frozen())] + unexpected
+        if wrong:
+            raise UserError(f"the weights are those of another model: {len(wrong)} names differ, {wrong[0]} for one")
+
+    def _frozen(self) -> tuple[str, ...]:
+        return tuple(f"encoders.{modality}." for modality, encoder in self.encoders.items() if encoder.frozen)
+
+    def frozen_fingerprints(self) -> dict[str, str]:
+        """Return modality -> fingerprint of each frozen encoder."""
+        return {m: str(cast(Any, e).fingerprint()) for m, e in self.encoders.items() if e.frozen}
 
     def parameter_groups(
         self, others: Iterable[nn.Module], lr: float, others_lr: float, weight_decay: float

@@ -65,6 +65,7 @@ class RetrievalModule(pl.LightningModule):
         self._seed = seed
         self._vectors: dict[str, Tensor] = {}
         self._epochs_collapsed = 0
+        self.strict_loading = False  # a checkpoint leaves out frozen encoders
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is a union of dicts
         """Build the optimizer, and the scheduler over all steps of the training."""
@@ -72,6 +73,15 @@ class RetrievalModule(pl.LightningModule):
         optimizer = self._optimizer(groups)
         scheduler = self._scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what is trained; frozen encoders would be most of the file."""
+        checkpoint["state_dict"] = self.trained_state()
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Return the state of everything but frozen encoders."""
+        kept = self.model.trained_state()
+        return {k: v for k, v in self.state_dict().items() if not k.startswith("model.") or k[len("model.") :] in kept}
 
     def on_train_epoch_start(self) -> None:
         """Make what follows a function of (seed, epoch, process)."""

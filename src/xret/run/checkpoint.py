@@ -1,6 +1,7 @@
 """Checkpoints that survive a kill at any moment."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from xret._errors import UserError
+from xret.model.dual_encoder import DualEncoder
+from xret.model.module import RetrievalModule
 from xret.run.folder import RunFolder, write_whole
 
 
@@ -43,6 +46,29 @@ def load(path: Path, map_location: Any = "cpu") -> dict[str, Any]:  # noqa: ANN4
     return checkpoint
 
 
+def load_model(model: DualEncoder, checkpoint: Mapping[str, Any]) -> None:
+    """Put the weights of a checkpoint into a model whose frozen encoders are loaded.
+
+    Raises:
+        UserError: they are those of another model.
+    """
+    weights = checkpoint["state_dict"].items()
+    model.load_trained_state({k.removeprefix("model."): v for k, v in weights if k.startswith("model.")})
+
+
+def save_weights(run: RunFolder, module: RetrievalModule, epoch: int, partial: bool = False) -> None:
+    """Write the trained weights as those of the best epoch.
+
+    Args:
+        run: whose `best.ckpt` it becomes.
+        module: being trained.
+        epoch: it stands in.
+        partial: whether that epoch was not finished.
+    """
+    state = {"state_dict": module.trained_state(), "epoch": epoch, "partial": partial}
+    write_whole(run.best, lambda file: torch.save(state, file))
+
+
 class Checkpoints(pl.Callback):
     """Keeps the state of the last epoch and the weights of the best one.
 
@@ -74,7 +100,7 @@ class Checkpoints(pl.Callback):
         """Remember that there is something to compare."""
         self._validated = True
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: RetrievalModule) -> None:  # type: ignore[override]
         """Compare, write the best weights, write the state."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if self._validated and self.monitor not in metrics:
@@ -85,14 +111,13 @@ class Checkpoints(pl.Callback):
         self.history.append({"epoch": trainer.current_epoch, **metrics})
         trainer.save_checkpoint(self.run.last, weights_only=False)
 
-    def _compare(self, trainer: pl.Trainer, pl_module: pl.LightningModule, value: float) -> None:
+    def _compare(self, trainer: pl.Trainer, pl_module: RetrievalModule, value: float) -> None:
         if math.isnan(value):
             raise UserError(f"{self.monitor} is not a number in epoch {trainer.current_epoch}; lower optimizer.lr")
         if value > self.best:
             self.best, self.best_epoch, self.waited = value, trainer.current_epoch, 0
             if trainer.is_global_zero:
-                state = {"state_dict": pl_module.state_dict(), "epoch": trainer.current_epoch}
-                write_whole(self.run.best, lambda file: torch.save(state, file))
+                save_weights(self.run, pl_module, trainer.current_epoch)
             return
         self.waited += 1
         if self.patience is not None and self.waited >= self.patience:

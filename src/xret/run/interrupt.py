@@ -5,9 +5,10 @@ from types import FrameType, TracebackType
 from typing import Self
 
 import pytorch_lightning as pl
-import torch
 
-from xret.run.folder import RunFolder, write_whole
+from xret.model.module import RetrievalModule
+from xret.run.checkpoint import save_weights
+from xret.run.folder import RunFolder
 
 
 class Interrupt(pl.Callback):
@@ -38,12 +39,11 @@ class Interrupt(pl.Callback):
         self.asked = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: RetrievalModule, *_: object) -> None:  # type: ignore[override]
         """Leave the loop between two steps."""
         if self.asked:
             if trainer.is_global_zero and not self.run.best.exists():
-                state = {"state_dict": pl_module.state_dict(), "epoch": trainer.current_epoch, "partial": True}
-                write_whole(self.run.best, lambda file: torch.save(state, file))
+                save_weights(self.run, pl_module, trainer.current_epoch, partial=True)
             raise Stopped
 
 
