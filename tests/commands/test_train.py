@@ -158,3 +158,21 @@ def test_a_monitor_that_is_not_measured_and_a_loss_that_explodes_are_the_users_t
     code, _, err = xret("train", *small, "optimizer.lr=1e30", "encoder.text.lr=1e30", "hydra.run.dir=b")
     assert code == 2
     assert "lower optimizer.lr" in err
+
+
+@pytest.mark.filterwarnings("default")  # MLflow 3.17 and what it imports warn of their own deprecations
+def test_mlflow_holds_the_same_record(xret, small):
+    code, _, err = xret("train", *small, "tracker=mlflow", "hydra.run.dir=run")
+    assert code == 0, err
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}")
+    run = client.get_run(read("run/mlflow.json")["run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.data.params["loss._target_"] == "xret.loss.infonce.InfoNCE"
+    metrics = read("run/metrics.json")
+    assert run.data.metrics["test/text_to_image/recall_at_10"] == metrics["test/text_to_image/recall_at_10"]
+    assert len(client.get_metric_history(run.info.run_id, "val/mrr")) >= 2
+    assert [d.dataset.name for d in run.inputs.dataset_inputs] == [read("run/provenance.json")["data"]]
+    artifacts = {a.path for a in client.list_artifacts(run.info.run_id)}
+    assert {"metrics.json", "config.yaml", "curves.png", "answers.png"} <= artifacts
