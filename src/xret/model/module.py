@@ -65,6 +65,8 @@ class RetrievalModule(pl.LightningModule):
         self._seed = seed
         self._vectors: dict[str, Tensor] = {}
         self._epochs_collapsed = 0
+        self._sums: dict[str, Tensor | float] = {}
+        self._steps = 0
         self.strict_loading = False  # a checkpoint leaves out frozen encoders
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is a union of dicts
@@ -85,6 +87,7 @@ class RetrievalModule(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Make what follows a function of (seed, epoch, process)."""
+        self._sums, self._steps = {}, 0
         seed = int(np.random.SeedSequence([self._seed, self.current_epoch, self.global_rank]).generate_state(1)[0])
         torch.manual_seed(seed)
         np.random.seed(seed)
@@ -95,16 +98,19 @@ class RetrievalModule(pl.LightningModule):
         step = Step(self.model, batch, {m: self.model.encode(m, x) for m, x in batch.inputs.items()})
         parts = {name: value for objective in self.objectives.values() for name, value in objective(step).items()}
         total = torch.stack(list(parts.values())).sum()
-        size = len(batch.group)
-        if len(parts) > 1:
-            self.log_dict(
-                {f"train/{k}": v.detach() for k, v in parts.items()}, on_epoch=True, on_step=False, batch_size=size
-            )
-        self.log("train/loss", total.detach(), on_epoch=True, on_step=False, prog_bar=True, batch_size=size)
-        self.log_dict({f"train/{k}": v for k, v in step.health.items()}, on_epoch=True, on_step=False, batch_size=size)
+        self._remember({"loss": total, **(parts if len(parts) > 1 else {}), **step.health})
         if batch_idx == 0:
             self._watch(step)
         return total
+
+    def _remember(self, figures: Mapping[str, Tensor]) -> None:
+        """Add to the sums of the epoch; with its last batch, log their means. A log per step costs too much."""
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0) + value.detach()
+        self._steps += 1
+        if self.trainer.is_last_batch:
+            means = {f"train/{name}": value / self._steps for name, value in self._sums.items()}
+            self.log_dict(means, on_epoch=True, on_step=False, prog_bar=True, batch_size=1)
 
     def _watch(self, step: Step) -> None:
         """Warn when the scores have carried nothing for some epochs."""
