@@ -112,6 +112,7 @@ class _PairLosses(torch.autograd.Function):
 
 def _pairs(mask: Tensor) -> tuple[Tensor, Tensor]:
     """Return rows (P,) and columns (P,) where ``mask`` (Q, T) is true, read in the order in which it lies in memory."""
+    mask = mask.view(torch.uint8)  # twice as fast as on bools, on a CPU
     if mask.is_contiguous():
         rows, columns = mask.nonzero(as_tuple=True)
     else:
