@@ -9,6 +9,8 @@ COMMANDS = {
     "cache": "list or clear the stored features of frozen encoders",
 }
 
+COMMAND = "XRET_COMMAND"  # environment: the running command, for processes that repeat the arguments behind it
+
 HELP = """xret: a bench for cross-modal retrieval
 
 usage: xret COMMAND [group=option] [key=value] [-m]
@@ -26,6 +28,8 @@ def main() -> None:
     Exits with 0 when it is done, 2 on the user's mistake (one line on stderr), 1 on anything else and 130 on Ctrl-C.
     """
     arguments = sys.argv[1:]
+    if "LOCAL_RANK" in os.environ and COMMAND in os.environ:  # Lightning starts a process of its own per device
+        arguments = [os.environ[COMMAND], *arguments]
     if not arguments or arguments[0] in {"-h", "--help", "help"}:
         print(HELP.format(commands="\n".join(f"  {name:<10} {line}" for name, line in COMMANDS.items())), end="")
         sys.exit(0 if arguments else 2)

@@ -6,9 +6,12 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+
+from xret.commands._result import objective
 
 pytestmark = pytest.mark.slow
 
@@ -176,3 +179,77 @@ def test_mlflow_holds_the_same_record(xret, small):
     assert [d.dataset.name for d in run.inputs.dataset_inputs] == [read("run/provenance.json")["data"]]
     artifacts = {a.path for a in client.list_artifacts(run.info.run_id)}
     assert {"metrics.json", "config.yaml", "curves.png", "answers.png"} <= artifacts
+
+
+def test_two_processes_train_what_one_does(start, small):
+    small = [*small, "encoder/projection=linear", "scheduler=constant"]
+    losses = []
+    for name, devices in (("one", []), ("two", ["trainer.devices=2", "trainer.strategy=ddp"])):
+        process = start("train", *small, *devices, f"hydra.run.dir={name}")
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert out.count("| text → image |") == 1
+        state = torch.load(f"{name}/checkpoints/last.ckpt", weights_only=True)
+        losses.append([row["train/loss"] for row in state["callbacks"]["Checkpoints"]["history"]])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_folds_average_over_all_groups_of_train_and_val_and_leave_test_closed(xret, small):
+    code, out, err = xret("train", *small, "folds=3", "hydra.run.dir=run")
+    assert code == 0, err
+    assert out.count("| val |") == 1
+    metrics = read("run/metrics.json")
+    parts = [read(f"run/fold_{k}/metrics.json") for k in range(3)]
+    assert metrics["val/mrr"] == pytest.approx(sum(p["val/mrr"] for p in parts) / 3)
+    assert not [name for name in metrics if name.startswith("test/")]
+    with np.load("run/per_query.npz") as queries:
+        groups = queries["val/text_to_image/group"]
+    splits = [line.split(",") for line in Path("run/fold_0/split.csv").read_text().splitlines()[1:]]
+    assert len(groups) == len(set(groups.tolist())) == sum(split != "test" for _, _, split in splits)
+    code, _, err = xret("train", *small, "folds=1", "hydra.run.dir=bad")
+    assert (code, "at least 2" in err) == (2, True)
+
+
+def test_a_closed_test_split_is_not_measured(xret, small):
+    code, out, err = xret("train", *small, "test=false", "hydra.run.dir=run")
+    assert code == 0, err
+    assert not [name for name in read("run/metrics.json") if name.startswith("test/")]
+    assert "| val |" in out
+    with np.load("run/per_query.npz") as queries:
+        assert {name.split("/")[0] for name in queries} == {"val"}
+
+
+def test_existing_continue_skips_what_is_done_and_refuses_other_settings(xret, small):
+    arguments = [*small, "existing=continue", "hydra.run.dir=run"]
+    assert xret("train", *arguments)[0] == 0
+    before = Path("run/checkpoints/last.ckpt").stat().st_mtime_ns
+    code, out, err = xret("train", *arguments)
+    assert code == 0, err
+    assert "| text → image |" in out
+    assert Path("run/checkpoints/last.ckpt").stat().st_mtime_ns == before
+    code, _, err = xret("train", *arguments, "batch.size=8")
+    assert code == 2
+    assert "batch" in err
+    code, _, err = xret("train", *small, "existing=maybe", "hydra.run.dir=other")
+    assert (code, "refuse or continue" in err) == (2, True)
+
+
+@pytest.mark.parametrize("key", ["monitor", "objective"])
+def test_a_misspelt_figure_is_found_before_training(xret, small, key):
+    code, _, err = xret("train", *small, f"{key}=val/mmr", "hydra.run.dir=run")
+    assert code == 2
+    assert "did you mean val/mrr" in err
+    assert not Path("run/checkpoints").exists()
+    code, _, err = xret("train", *small, "objective=test/text_to_image/mrr", "hydra.run.dir=other")
+    assert (code, "spoil" in err) == (2, True)
+
+
+def test_a_sweep_gets_the_figures_it_asked_for(xret, small, monkeypatch):
+    got = []
+    monkeypatch.setattr("xret.commands._result.objective", lambda *a: got.append(objective(*a)) or got[-1])
+    asked = "objective=[val/text_to_image/recall_at_5,parameters/trained,latency_ms/text_to_image/p50]"
+    assert xret("train", *small, asked, "hydra.run.dir=run")[0] == 0
+    [(recall, count, latency)] = got
+    assert recall == read("run/metrics.json")["val/text_to_image/recall_at_5"]
+    assert count == read("run/cost.json")["parameters"]["trained"]
+    assert latency == read("run/cost.json")["latency_ms"]["text_to_image"]["p50"]

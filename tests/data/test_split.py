@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xret.data.manifest import Manifest, Row
-from xret.data.split import assign, check_fractions, split_digest, split_of
+from xret.data.split import assign, check_fractions, fold, split_digest, split_of
 
 SHARES = (0.7, 0.1, 0.2)
 
@@ -71,3 +71,20 @@ def test_digest_changes_with_a_split_and_not_with_the_order():
 def test_shares_that_are_none_are_refused(fractions):
     with pytest.raises(ValueError, match="adding up to 1"):
         check_fractions(fractions)
+
+
+def test_folds_share_out_the_groups_of_train_and_val_once_each():
+    names = [f"g{i // 2}" for i in range(60)]
+    manifest = Manifest("m", rows(names, ["train"] * 40 + ["val"] * 10 + ["test"] * 10))
+    held = []
+    for number in range(4):
+        part = fold(manifest, number, 4)
+        assert splits_of(part)[50:] == ["test"] * 10
+        chosen = {row.group for row in part.rows if row.split == "val"}
+        assert all(row.split == "train" for row in part.rows[:50] if row.group not in chosen)
+        held.append(chosen)
+    assert sorted(g for chosen in held for g in chosen) == sorted(set(names[:50]))
+    assert {len(chosen) for chosen in held} == {6, 7}
+    for wrong in ((4, 4), (-1, 4), (0, 1)):
+        with pytest.raises(ValueError, match="need 0"):
+            fold(manifest, *wrong)

@@ -91,13 +91,20 @@ class Fit:
 
     def _tracker(self, digest: str) -> Any:  # noqa: ANN401 - a Lightning logger or None
         """Start the MLflow run; a store that cannot be reached costs the record there, not the run."""
-        if "_target_" not in self.cfg.tracker:
+        if "_target_" not in self.cfg.tracker or self.record.silent:
             return None
         params = tracking.params_of(OmegaConf.to_container(self.cfg, resolve=True))  # type: ignore[arg-type]
         with tracking.alone(str(self.cfg.tracker.tracking_uri)):
             logger = build(self.cfg.tracker, "tracker")
-            tracking.start(logger, self.record, params, self.prepared.manifest, digest)
+            named, parent = self._name(), self.cfg.parent_run
+            tracking.start(logger, self.record, params, self.prepared.manifest, digest, named, parent)
         return logger
+
+    def _name(self) -> str | None:
+        """Return what the run is called in MLflow: trial or variant with its seed, else its folder."""
+        if self.cfg.trial is not None:
+            return f"trial {self.cfg.trial}"
+        return f"{self.cfg.variant}, seed {self.cfg.seed}" if self.cfg.variant else None
 
     def run(self) -> None:
         """Train; go on from `last.ckpt` where there is one.
@@ -159,8 +166,9 @@ class Fit:
         """Return one loader per modality; each process encodes its share of the validation items."""
         loaders = []
         for modality, places in self.places.items():
-            batches = np.array_split(np.arange(len(places)), max(1, math.ceil(len(places) / _ITEMS_PER_BATCH)))
-            share = batches[self.trainer.global_rank :: self.trainer.world_size]
+            world = self.trainer.world_size  # Lightning wants a batch for every process
+            batches = np.array_split(np.arange(len(places)), max(world, math.ceil(len(places) / _ITEMS_PER_BATCH)))
+            share = batches[self.trainer.global_rank :: world]
             items = _Items(modality, self.prepared.given[modality], places, share)
             loaders.append(DataLoader(items, batch_size=None, num_workers=self._workers(), generator=torch.Generator()))
         return loaders
@@ -202,6 +210,7 @@ def _hush() -> None:
         r".*module\(s\) in eval mode.*",  # frozen encoders
         ".*isinstance.treespec, LeafSpec.*",
         ".*GPU available but not used.*",
+        ".*sync_dist=True.*",  # all processes log the same figures
     ):
         warnings.filterwarnings("ignore", message)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

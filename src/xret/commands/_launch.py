@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import xret
 from xret._errors import UserError
+from xret.cli import COMMAND
 
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -105,7 +106,8 @@ def launch(command: str, arguments: list[str]) -> int:
         os.environ.setdefault(name, value)
     for plugin in (ExperimentSource, UserFolders):
         Plugins.instance().register(plugin)
-    sys.argv = [f"xret {command}", *_run_folder_of_resume(arguments)]
+    os.environ[COMMAND] = command
+    sys.argv = [sys.argv[0], *_run_folder_of_resume(arguments)]
     try:
         hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name=command)(_task(command))()
     except KeyboardInterrupt as stop:
@@ -164,6 +166,8 @@ def _explain(error: BaseException, command: str) -> tuple[int, str]:
             2,
             f"cannot read {error.override!r}: it must be key=value; quote it if it holds brackets, spaces or commas",
         )
+    if isinstance(error, ConfigCompositionException) and "already at" in str(error):
+        return 2, "a key behind + is in the config already; leave the + out: " + str(error).splitlines()[0]
     if isinstance(error, ConfigCompositionException):
         key = str(error).partition("'")[2].partition("'")[0]
         return 2, f"no key {key!r} in the config of {command}; {_nearest(key, _keys(command))}" if key else str(error)
@@ -179,7 +183,7 @@ def _nearest(word: str, names: list[str]) -> str:
         near = [n for n in names if n.rpartition(".")[2] == word.rpartition(".")[2]][:3]
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"there are {', '.join(names)}" if len(names) <= 30 else f"xret {sys.argv[0].split()[-1]} --help lists them"
+    return f"there are {', '.join(names)}" if len(names) <= 30 else f"xret {os.environ[COMMAND]} --help lists them"
 
 
 def _keys(command: str) -> list[str]:

@@ -51,9 +51,11 @@ def measure(tasks: Tasks, vectors: Mapping[str, np.ndarray], seed: int) -> Evalu
     return Evaluation(with_mean_mrr(result.values), result.per_query)
 
 
-def arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
-    """Return the per-query values as flat arrays: "text_to_image/mrr" -> (Q,)."""
-    return {f"{name}/{key}": column for name, table in evaluation.per_query.items() for key, column in table.items()}
+def arrays(evaluation: Evaluation, split: str) -> dict[str, np.ndarray]:
+    """Return the per-query values as flat arrays: "test/text_to_image/mrr" -> (Q,)."""
+    return {
+        f"{split}/{name}/{key}": column for name, table in evaluation.per_query.items() for key, column in table.items()
+    }
 
 
 def picture(

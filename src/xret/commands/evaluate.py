@@ -53,6 +53,6 @@ def run(cfg: DictConfig) -> None:
     metrics = {f"{cfg.split}/{name}": value for name, value in {**result.values, **baseline}.items()}
     out = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     out.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create({**cfg, "data": settings.data}), resolve=True))
-    out.write_arrays("per_query.npz", arrays(result))
+    out.write_arrays("per_query.npz", arrays(result, cfg.split))
     out.write_json("metrics.json", metrics)
     print(f"\n{report.table(metrics, cfg.split)}\n\nevaluation: {out.path}")

@@ -54,6 +54,31 @@ def assign(manifest: Manifest, salt: str, fractions: Sequence[float]) -> Manifes
     return manifest.without(_without_split)
 
 
+def fold(manifest: Manifest, number: int, count: int) -> Manifest:
+    """Return the manifest with another validation split: one of ``count`` equal shares of the groups of train and val.
+
+    Args:
+        manifest: with a split in every row. Other splits stay as they are.
+        number: of the share, from 0.
+        count: K, at least 2.
+
+    Raises:
+        ValueError: there is no such fold.
+    """
+    if not 0 <= number < count or count < 2:
+        raise ValueError(f"need 0 <= number < count and count >= 2, got number {number} of {count}")
+    known = sorted(
+        {row.group for row in manifest.rows if row.split in {"train", "val"}},
+        key=lambda group: hashlib.sha1(f"fold:{group}".encode(), usedforsecurity=False).digest(),
+    )
+    chosen = set(known[number::count])
+    rows = tuple(
+        replace(row, split="val" if row.group in chosen else "train") if row.split in {"train", "val"} else row
+        for row in manifest.rows
+    )
+    return replace(manifest, rows=rows)
+
+
 def split_digest(manifest: Manifest) -> str:
     """Return a hash over the split of every row, whatever their order."""
     lines = sorted(f"{row.id}\t{row.split}\n" for row in manifest.rows)

@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from xret._errors import UserError
 from xret.data.batch import Batch
+from xret.encoder import Encoded
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
 from xret.model.step import Step
@@ -95,13 +97,30 @@ class RetrievalModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the sum of all objectives of one batch."""
-        step = Step(self.model, batch, {m: self.model.encode(m, x) for m, x in batch.inputs.items()})
+        encoded = {m: self.model.encode(m, x) for m, x in batch.inputs.items()}
+        step = Step(self.model, *(self._shared(batch, encoded) if self.trainer.world_size > 1 else (batch, encoded)))
         parts = {name: value for objective in self.objectives.values() for name, value in objective(step).items()}
         total = torch.stack(list(parts.values())).sum()
         self._remember({"loss": total, **(parts if len(parts) > 1 else {}), **step.health})
         if batch_idx == 0:
             self._watch(step)
         return total
+
+    def _shared(self, batch: Batch, encoded: dict[str, Encoded]) -> tuple[Batch, dict[str, Encoded]]:
+        """Return the pairs of all processes as one batch, so that each is a negative of every other.
+
+        Every process computes the same loss of B * world pairs. The gradient of a vector is then summed over the
+        processes and that of a parameter averaged, so both are what one process would have found. Tokens stay at home.
+        """
+        everywhere = {m: e._replace(vector=self._gathered(e.vector)) for m, e in encoded.items()}
+        ids = {name: self._gathered(getattr(batch, name)) for name in ("group", "weight", "domain")}
+        return replace(batch, **ids), everywhere
+
+    def _gathered(self, tensor: Tensor) -> Tensor:
+        """Return a tensor (B, ...) of every process as one (B * world, ...), with its gradient."""
+        everywhere = self.all_gather(tensor, sync_grads=tensor.requires_grad)
+        assert isinstance(everywhere, Tensor)
+        return everywhere.flatten(0, 1)
 
     def _remember(self, figures: Mapping[str, Tensor]) -> None:
         """Add to the sums of the epoch; with its last batch, log their means. A log per step costs too much."""

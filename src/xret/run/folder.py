@@ -46,9 +46,11 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        silent: nothing is written; so for all but the first of several processes that train one model.
     """
 
     path: Path
+    silent: bool = False
 
     @property
     def config(self) -> Path:
@@ -103,15 +105,19 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file."""
-        write_whole(self.path / name, lambda file: file.write(text.encode()))
+        self._write(name, lambda file: file.write(text.encode()))
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write a binary file."""
-        write_whole(self.path / name, lambda file: file.write(content))
+        self._write(name, lambda file: file.write(content))
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write arrays by name into one compressed .npz file."""
-        write_whole(self.path / name, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+        self._write(name, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+
+    def _write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
+        if not self.silent:
+            write_whole(self.path / name, write)
 
     def write_json(self, name: str, value: object) -> None:
         """Write JSON, keys in the order given."""

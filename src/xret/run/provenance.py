@@ -43,7 +43,7 @@ def provenance(**facts: object) -> dict[str, Any]:
             "threads": int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)),
             "accelerator": _accelerator(),
         },
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": ["xret", os.environ.get("XRET_COMMAND", ""), *sys.argv[1:]],
     }
 
 

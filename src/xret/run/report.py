@@ -83,12 +83,16 @@ def costs(cost: Mapping[str, object]) -> list[str]:
 
 
 def summary(folder: Path, metrics: Mapping[str, float], cost: Mapping[str, object], wanted: Mapping[str, float]) -> str:
-    """Return the last lines of a training: table, costs, targets, what to type next, and where the run is."""
+    """Return the last lines of a training: table, costs, targets, what to type next, and where the run is.
+
+    The table is that of the test split, or of val where test stayed closed.
+    """
     shown = shlex.quote(str(folder))
+    split = "test" if any(name.startswith("test/") for name in metrics) else "val"
     return "\n".join(
         [
             "",
-            table(metrics, "test"),
+            table(metrics, split),
             "",
             *costs(cost),
             *targets(metrics, wanted),

@@ -26,7 +26,15 @@ def alone(tracking_uri: str) -> Iterator[None]:
         yield
 
 
-def start(logger: MLFlowLogger, run: RunFolder, params: Mapping[str, object], manifest: Manifest, digest: str) -> None:
+def start(
+    logger: MLFlowLogger,
+    run: RunFolder,
+    params: Mapping[str, object],
+    manifest: Manifest,
+    digest: str,
+    name: str | None = None,
+    parent: str | None = None,
+) -> None:
     """Create the MLflow run, or go on with the one this folder began.
 
     Args:
@@ -35,6 +43,8 @@ def start(logger: MLFlowLogger, run: RunFolder, params: Mapping[str, object], ma
         params: dotted key -> value, the resolved config.
         manifest: the data, logged as the run's input.
         digest: its hash.
+        name: of the run in MLflow; None: the folder's.
+        parent: MLflow run this one nests in.
     """
     remembered = run.path / "mlflow.json"
     if remembered.exists():
@@ -49,7 +59,9 @@ def start(logger: MLFlowLogger, run: RunFolder, params: Mapping[str, object], ma
     client.log_batch(run_id, params=[Param(k, str(v)[:_PARAM_CHARS]) for k, v in params.items()])
     source = Dataset(name=manifest.name, digest=digest[:36], source_type="local", source=str(manifest.root))
     client.log_inputs(run_id, [DatasetInput(dataset=source)])
-    facts = {"xret.folder": str(run.path.resolve()), "mlflow.runName": run.path.name}
+    facts = {"xret.folder": str(run.path.resolve()), "mlflow.runName": name or run.path.name}
+    if parent is not None:
+        facts["mlflow.parentRunId"] = parent
     provenance = run.read_json("provenance.json")
     if provenance["git"]:
         facts["mlflow.source.git.commit"] = provenance["git"]["commit"]

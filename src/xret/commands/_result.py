@@ -1,0 +1,154 @@
+"""What a training came to: its figures on each split, its cost, its record."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from xret._errors import UserError
+from xret.commands._assembly import Prepared
+from xret.commands._fit import Fit
+from xret.commands._measure import Ridge, arrays, encode_split, measure, picture, require
+from xret.metric import Tasks
+from xret.run import report, tracking
+from xret.run.cost import cost
+from xret.run.figures import curves
+from xret.run.folder import RunFolder
+
+_COSTS = ("train_s", "parameters", "vector_bytes", "encode_per_s", "latency_ms", "seconds")
+
+
+def objectives(cfg: DictConfig) -> list[str]:
+    """Return the names of the figures that a sweep gets."""
+    return [cfg.objective] if isinstance(cfg.objective, str) else list(cfg.objective)
+
+
+def check_names(cfg: DictConfig, measured: Sequence[str]) -> None:
+    """Raise before training where ``monitor`` or ``objective`` names no figure.
+
+    Args:
+        cfg: of the run.
+        measured: the figures of each validation, "val/mrr" and so on.
+
+    Raises:
+        UserError: naming it and those that are near.
+    """
+    _known("monitor", cfg.monitor, measured)
+    for name in objectives(cfg):
+        if name.startswith("test/"):
+            raise UserError(f"objective={name}: to choose by the test split would spoil it; take the same of val/")
+        if name.split("/")[0] not in _COSTS:
+            _known("objective", name, measured)
+
+
+def objective(cfg: DictConfig, record: RunFolder) -> float | tuple[float, ...]:
+    """Return what a sweep gets of a finished run: one figure, or several.
+
+    Raises:
+        UserError: the run has no figure of that name.
+    """
+    costs = tracking.params_of(record.read_json("cost.json"))
+    figures = {**record.read_json("metrics.json"), **{name.replace(".", "/"): value for name, value in costs.items()}}
+    values = [float(str(figures[_known("objective", name, list(figures))])) for name in objectives(cfg)]
+    return values[0] if isinstance(cfg.objective, str) else tuple(values)
+
+
+def _known(key: str, name: str, names: Sequence[str]) -> str:
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3) or sorted(names)[:8]
+        raise UserError(f"{key}={name} is no figure of this run; did you mean {' or '.join(near)}?")
+    return name
+
+
+def finish(
+    cfg: DictConfig,
+    record: RunFolder,
+    fit: Fit,
+    prepared: Prepared,
+    protocol: Any,  # noqa: ANN401 - what the config names
+    seconds: Mapping[str, float],
+) -> None:
+    """Measure the best weights, write the record, close the MLflow run.
+
+    Args:
+        cfg: of the run; the test split is measured only if ``test`` is true.
+        record: the run folder.
+        fit: after its training.
+        prepared: the data.
+        protocol: items of a split -> tasks.
+        seconds: what has been spent so far, by purpose.
+    """
+    model = fit.best().model
+    metrics: dict[str, float] = {}
+    queries: dict[str, np.ndarray] = {}
+    asked = {split: require(protocol, prepared.split(split)[0], split) for split in _splits(cfg)}
+    baseline = Ridge(prepared, asked["val"])
+    for split, tasks in asked.items():
+        vectors = encode_split(model, prepared, split)
+        result = measure(tasks, vectors, cfg.seed)
+        values = {**result.values, **baseline.evaluate(tasks, split)}
+        metrics |= {f"{split}/{name}": value for name, value in values.items()}
+        queries |= arrays(result, split)
+    record.write_arrays("per_query.npz", queries)
+    _draw(record, prepared, split, tasks, vectors, result)
+    metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
+    record.write_bytes("curves.png", curves(fit.checkpoints.history))
+    costs = cost(model, prepared.raw, {m: len(i) for m, i in prepared.items.items()}, vectors, seconds["fit"])
+    record.write_json("cost.json", {**costs, "seconds": seconds})
+    record.write_json("metrics.json", metrics)
+    if fit.logger is not None:
+        timed = {f"cost/{direction}/latency_p50_ms": t["p50"] for direction, t in costs["latency_ms"].items()}
+        tracking.finish(fit.logger, record, {**metrics, **timed, "cost/fit_s": seconds["fit"]}, "FINISHED")
+
+
+def _splits(cfg: DictConfig) -> list[str]:
+    return ["val", "test"] if cfg.test else ["val"]
+
+
+def _draw(
+    record: RunFolder,
+    prepared: Prepared,
+    split: str,
+    tasks: Tasks,
+    vectors: Mapping[str, np.ndarray],
+    result: Any,  # noqa: ANN401 - an Evaluation
+) -> None:
+    """Write the picture of answers; a trial of a sweep has none, as nobody looks at forty of them."""
+    drawn = picture(prepared, split, tasks, vectors, result) if split == "test" else None
+    if drawn is not None:
+        record.write_bytes("answers.png", drawn)
+
+
+def average(cfg: DictConfig, record: RunFolder, folds: Sequence[RunFolder]) -> None:
+    """Write the record of a run of several folds: mean figures, the spread of the objective, every query once.
+
+    Args:
+        cfg: of the run.
+        record: its folder.
+        folds: the finished runs, one per fold.
+    """
+    tables = [fold.read_json("metrics.json") for fold in folds]
+    metrics = {name: float(np.mean([t[name] for t in tables])) for name in tables[0] if not _interval(name)}
+    for name in set(objectives(cfg)) & metrics.keys():
+        metrics[f"{name}_std"] = float(np.std([t[name] for t in tables], ddof=1))
+    costs = folds[0].read_json("cost.json")
+    every = [fold.read_json("cost.json")["seconds"] for fold in folds]
+    costs["seconds"] = {name: sum(s[name] for s in every) for name in every[0]}
+    costs["train_s"] = costs["seconds"]["fit"]
+    queries = [np.load(fold.path / "per_query.npz") for fold in folds]
+    record.write_arrays("per_query.npz", {key: np.concatenate([q[key] for q in queries]) for key in queries[0]})
+    record.write_json("provenance.json", folds[0].read_json("provenance.json"))
+    record.write_json("cost.json", costs)
+    record.write_json("metrics.json", metrics)
+
+
+def _interval(name: str) -> bool:
+    return name.endswith(("_low", "_high"))  # of one fold; the mean of ends is no interval
+
+
+def show(cfg: DictConfig, record: RunFolder) -> None:
+    """Print the table of a finished run, its cost, and what to type next."""
+    metrics, costs = record.read_json("metrics.json"), record.read_json("cost.json")
+    print(report.summary(record.path, metrics, costs, cfg.targets or {}), flush=True)
