@@ -6,6 +6,7 @@ import sys
 COMMANDS = {
     "train": "declare, train, evaluate and record one experiment",
     "evaluate": "measure a trained run again: another split, data set or protocol",
+    "compare": "runs side by side: mean, interval, difference to a baseline, verdict, cost",
     "cache": "list or clear the stored features of frozen encoders",
 }
 

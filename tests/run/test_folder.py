@@ -1,11 +1,13 @@
 """A run folder: files are whole or absent, and runs do not overwrite each other."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from xret._errors import UserError
-from xret.run.folder import RunFolder, write_whole
+from xret.run.folder import Busy, RunFolder, write_whole
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -40,3 +42,25 @@ def test_a_folder_with_a_run_is_not_claimed_again(tmp_path):
         RunFolder.claim(tmp_path / "run")
     with pytest.raises(UserError, match="is no run folder"):
         RunFolder.open(tmp_path / "other")
+
+
+def test_a_folder_is_written_by_one_process_at_a_time(tmp_path):
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, pathlib; from xret.run.folder import RunFolder\n"
+            "with RunFolder(pathlib.Path(sys.argv[1])).alone(): print('held', flush=True); sys.stdin.read()",
+            str(tmp_path),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(Busy, match="another process"), RunFolder(tmp_path).alone():
+        pass
+    holder.kill()
+    holder.communicate()
+    with RunFolder(tmp_path).alone():
+        pass

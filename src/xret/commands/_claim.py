@@ -10,7 +10,7 @@ from xret._errors import UserError
 from xret.commands._assembly import refuse_strangers, trusted
 from xret.run.folder import RunFolder
 
-_NO_SETTINGS = ("resume", "existing", "trial", "parent_run", "tracker")
+_NO_SETTINGS = ("resume", "existing", "variant", "trial", "parent_run", "tracker", "cache", "trust", "targets")
 
 
 def process() -> int:

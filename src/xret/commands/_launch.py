@@ -87,6 +87,8 @@ class UserFolders(SearchPathPlugin):
         known = {shipped("conf").resolve()}
         if (conf := Path.cwd() / "conf").is_dir() and conf.resolve() not in known:
             search_path.append("user", f"file://{conf}")
+        if os.environ.get(COMMAND) == "compare":
+            return  # experiment=NAME is a value there: the study whose runs are compared
         for folder in dict.fromkeys([Path.cwd() / "experiments", shipped("experiments")]):
             if folder.is_dir():
                 search_path.append("experiments", f"experiments://{folder}")
@@ -107,9 +109,10 @@ def launch(command: str, arguments: list[str]) -> int:
     for plugin in (ExperimentSource, UserFolders):
         Plugins.instance().register(plugin)
     os.environ[COMMAND] = command
-    sys.argv = [sys.argv[0], *_run_folder_of_resume(arguments)]
+    task = _task(command, program=sys.argv[0])
+    sys.argv = [f"xret {command}", *_many_first(_run_folder_of_resume(arguments))]
     try:
-        hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name=command)(_task(command))()
+        hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name=command)(task)()
     except KeyboardInterrupt as stop:
         print(f"xret {command}: {stop if stop.args else 'stopped by Ctrl-C'}", file=sys.stderr)
         return 130
@@ -126,10 +129,22 @@ def _run_folder_of_resume(arguments: list[str]) -> list[str]:
     return arguments
 
 
-def _task(command: str) -> Any:  # noqa: ANN401 - the type of a Hydra task is private
-    """Return the function Hydra calls with the composed config."""
+def _many_first(arguments: list[str]) -> list[str]:
+    """Put ``-m`` before the overrides: Hydra's parser refuses it between them."""
+    flags = [a for a in arguments if a in {"-m", "--multirun"}]
+    return [*flags, *(a for a in arguments if a not in flags)]
+
+
+def _task(command: str, program: str) -> Any:  # noqa: ANN401 - the type of a Hydra task is private
+    """Return the function Hydra calls with the composed config.
+
+    Args:
+        command: whose module runs.
+        program: what Python was started with; Lightning starts it again for every further device.
+    """
 
     def task(cfg: DictConfig) -> Any:  # noqa: ANN401 - a sweeper decides what the value is
+        sys.argv[0] = program
         try:
             return importlib.import_module(f"xret.commands.{command}").run(cfg)
         except Exception as error:

@@ -92,15 +92,22 @@ def finish(
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
     record.write_arrays("per_query.npz", queries)
-    _draw(record, prepared, split, tasks, vectors, result)
+    if cfg.details:
+        _draw(record, prepared, split, tasks, vectors, result)
     metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
     record.write_bytes("curves.png", curves(fit.checkpoints.history))
-    costs = cost(model, prepared.raw, {m: len(i) for m, i in prepared.items.items()}, vectors, seconds["fit"])
+    costs = cost(
+        model, prepared.raw, {m: len(i) for m, i in prepared.items.items()}, vectors, seconds["fit"], _timed(cfg)
+    )
     record.write_json("cost.json", {**costs, "seconds": seconds})
     record.write_json("metrics.json", metrics)
     if fit.logger is not None:
         timed = {f"cost/{direction}/latency_p50_ms": t["p50"] for direction, t in costs["latency_ms"].items()}
         tracking.finish(fit.logger, record, {**metrics, **timed, "cost/fit_s": seconds["fit"]}, "FINISHED")
+
+
+def _timed(cfg: DictConfig) -> bool:
+    return bool(cfg.details) or any(n.startswith(("latency_ms/", "encode_per_s/")) for n in objectives(cfg))
 
 
 def _splits(cfg: DictConfig) -> list[str]:
@@ -115,8 +122,8 @@ def _draw(
     vectors: Mapping[str, np.ndarray],
     result: Any,  # noqa: ANN401 - an Evaluation
 ) -> None:
-    """Write the picture of answers; a trial of a sweep has none, as nobody looks at forty of them."""
-    drawn = picture(prepared, split, tasks, vectors, result) if split == "test" else None
+    """Write the picture of answers, where there are pictures."""
+    drawn = picture(prepared, split, tasks, vectors, result)
     if drawn is not None:
         record.write_bytes("answers.png", drawn)
 
@@ -137,7 +144,9 @@ def average(cfg: DictConfig, record: RunFolder, folds: Sequence[RunFolder]) -> N
     every = [fold.read_json("cost.json")["seconds"] for fold in folds]
     costs["seconds"] = {name: sum(s[name] for s in every) for name in every[0]}
     costs["train_s"] = costs["seconds"]["fit"]
-    queries = [np.load(fold.path / "per_query.npz") for fold in folds]
+    queries = [dict(np.load(fold.path / "per_query.npz")) for fold in folds]
+    for number, table in enumerate(queries):
+        table |= {key: values * len(folds) + number for key, values in table.items() if key.endswith("/fold")}
     record.write_arrays("per_query.npz", {key: np.concatenate([q[key] for q in queries]) for key in queries[0]})
     record.write_json("provenance.json", folds[0].read_json("provenance.json"))
     record.write_json("cost.json", costs)

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig) -> float | tuple[float, ...]:
     """Train, measure, record; return what ``objective`` names, for a sweep."""
     from xret.commands._claim import claim, process
-    from xret.commands._result import average, objective, show
-    from xret.run.folder import RunFolder
+    from xret.commands._result import objective
+    from xret.run.folder import Busy
 
     if cfg.folds is not None and cfg.folds < 2:
         raise UserError(f"folds must be null or at least 2, got {cfg.folds}")
@@ -34,6 +34,25 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
         logging.getLogger().setLevel(logging.ERROR)
         _train(cfg, record)
         return math.nan
+    try:
+        with record.alone():
+            _complete(cfg, record)
+    except Busy:
+        if cfg.existing != "continue":
+            raise
+        log.info("another process is at it: %s", record.path)
+        return math.nan
+    return objective(cfg, record)
+
+
+def _complete(cfg: DictConfig, record: "RunFolder") -> None:
+    """Do what is still to be done, in one training or in folds, and show what came out."""
+    from xret.commands._result import average, show
+    from xret.run.folder import RunFolder
+
+    if record.metrics.exists() and cfg.existing == "continue":
+        log.info("done already: %s", record.path)
+        return
     if not record.metrics.exists():
         if cfg.folds is None:
             _train(cfg, record)
@@ -44,7 +63,6 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
                     _train(cfg, part, number)
             average(cfg, record, parts)
     show(cfg, record)
-    return objective(cfg, record)
 
 
 def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> None:

@@ -113,8 +113,8 @@ class RetrievalModule(pl.LightningModule):
         processes and that of a parameter averaged, so both are what one process would have found. Tokens stay at home.
         """
         everywhere = {m: e._replace(vector=self._gathered(e.vector)) for m, e in encoded.items()}
-        ids = {name: self._gathered(getattr(batch, name)) for name in ("group", "weight", "domain")}
-        return replace(batch, **ids), everywhere
+        group, weight, domain = (self._gathered(x) for x in (batch.group, batch.weight, batch.domain))
+        return replace(batch, group=group, weight=weight, domain=domain), everywhere
 
     def _gathered(self, tensor: Tensor) -> Tensor:
         """Return a tensor (B, ...) of every process as one (B * world, ...), with its gradient."""

@@ -79,6 +79,7 @@ def cost(
     counts: Mapping[str, int],
     galleries: Mapping[str, np.ndarray],
     train_s: float,
+    timed: bool = True,
 ) -> dict[str, Any]:
     """Return everything that is measured in time and space.
 
@@ -88,10 +89,11 @@ def cost(
         counts: modality -> number of items behind `raw`.
         galleries: modality -> (N, D) vectors of the test items.
         train_s: seconds spent in training.
+        timed: measure latency and encoding rate; otherwise these two are empty.
     """
     model.eval()
     width = next(iter(galleries.values())).shape[1]
-    names = list(galleries)
+    names = list(galleries) if timed else []
     return {
         "train_s": round(train_s, 3),
         "parameters": parameters(model),

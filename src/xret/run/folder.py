@@ -1,9 +1,12 @@
 """A run folder: where its files are, and how they are written."""
 
+import fcntl
 import json
+import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,6 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from xret._errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -38,6 +43,10 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
             raise
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+class Busy(UserError):  # noqa: N818 - no error where runs are shared out
+    """Another process writes to the run folder."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,22 @@ class RunFolder:
                 f"{path} is no run folder: it has no config.yaml; name the folder on the last line of a training"
             )
         return run
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from writing here too; the lock falls with the process, however it ends.
+
+        Raises:
+            Busy: another process is at it.
+        """
+        with open(self.path / ".lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(f"another process is writing to {self.path}") from None
+            except OSError:
+                log.info("this file system has no locks: let no other process write to %s", self.path)
+            yield
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file."""

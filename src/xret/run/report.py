@@ -77,7 +77,7 @@ def costs(cost: Mapping[str, object]) -> list[str]:
     rate = ", ".join(f"{value:.0f} {modality}s/s" for modality, value in rates.items())
     lines.append(
         f"{counts['total'] / 1e6:.1f} M parameters, {counts['trained'] / 1e6:.1f} M trained; "
-        f"{cost['vector_bytes']} bytes per vector; encodes {rate}"
+        f"{cost['vector_bytes']} bytes per vector" + (f"; encodes {rate}" if rate else "")
     )
     return lines
 
