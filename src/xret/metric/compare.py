@@ -14,7 +14,8 @@ off, never below zero, where there are S seeds. The p-value is the confidence at
 
 Source: the sum of squared half widths is Banerjee 1960, Sankhya 22, which never covers less than it says. Crossed
 seeds and queries: Owen 2007, The pigeonhole bootstrap, https://arxiv.org/abs/0712.1111. The share was chosen by
-simulation, between taking off all of it (too sure with two seeds) and none (small differences are hardly ever found). ``experiments/bench_compare.py`` measures how often the rule is right.
+simulation, between taking off all of it (too sure with two seeds) and none (small differences are hardly ever found);
+``experiments/bench_compare.py`` measures how often the rule is right.
 """
 
 import math
