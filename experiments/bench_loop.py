@@ -12,7 +12,6 @@ Run ``python experiments/bench_loop.py``; it exits with 1 where a bar is missed.
 """
 
 import logging
-import statistics
 import sys
 import tempfile
 import time
@@ -178,7 +177,7 @@ def cached_epoch_against_files(folder: Path) -> float:
             pairs = dataset({"text": texts, "image": given}, count)
             seconds.append(bare(model, Retrieval(InfoNCE(), InBatch()), pairs, batches).sum())
         ratios.append(seconds[0] / seconds[1])
-    return statistics.median(ratios)
+    return float(np.median(ratios))
 
 
 def main() -> int:

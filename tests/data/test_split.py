@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xret.data.manifest import Manifest, Row
-from xret.data.split import assign, check_fractions, fold, split_digest, split_of
+from xret.data.split import assign, check_fractions, first_groups, fold, split_digest, split_of
 
 SHARES = (0.7, 0.1, 0.2)
 
@@ -88,3 +88,24 @@ def test_folds_share_out_the_groups_of_train_and_val_once_each():
     for wrong in ((4, 4), (-1, 4), (0, 1)):
         with pytest.raises(ValueError, match="need 0"):
             fold(manifest, *wrong)
+
+
+def test_first_groups_come_whole_and_from_every_split():
+    names = [f"g{i // 2}" for i in range(20)]
+    manifest = first_groups(Manifest("m", rows(names, ["train"] * 10 + ["val"] * 6 + ["test"] * 4)), 2)
+    assert [row.group for row in manifest.rows] == [
+        "g0",
+        "g0",
+        "g1",
+        "g1",
+        "g5",
+        "g5",
+        "g6",
+        "g6",
+        "g8",
+        "g8",
+        "g9",
+        "g9",
+    ]
+    with pytest.raises(ValueError, match="at least one"):
+        first_groups(manifest, 0)

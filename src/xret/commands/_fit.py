@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
+from optuna import TrialPruned
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -25,6 +26,7 @@ from xret.run.checkpoint import AtomicIO, Checkpoints, load, load_model
 from xret.run.folder import RunFolder
 from xret.run.interrupt import Interrupt, Stopped
 from xret.run.progress import progress
+from xret.run.trial import Pruning
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Fit:
         validate: vectors of the validation items -> metrics.
         digest: hash of the data.
         lr: learning rate of the projections.
+        pruning: stops a trial of a sweep early; None outside of one.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Fit:
         validate: Validate,
         digest: str,
         lr: float,
+        pruning: Pruning | None = None,
     ) -> None:
         _hush()
         self.cfg, self.record, self.prepared = cfg, record, prepared
@@ -74,12 +78,18 @@ class Fit:
         )
         self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience)
         self.interrupt = Interrupt(record)
+        self.pruning = pruning
         self.logger = self._tracker(digest)
         self.trainer: Any = build(
             cfg.trainer,
             "trainer",
             logger=self.logger or False,
-            callbacks=[self.checkpoints, self.interrupt, progress(cfg.trainer.enable_progress_bar)],
+            callbacks=[
+                *([pruning] if pruning else []),
+                self.checkpoints,
+                self.interrupt,
+                progress(cfg.trainer.enable_progress_bar),
+            ],
             enable_progress_bar=cfg.trainer.enable_progress_bar and sys.stderr.isatty(),
             plugins=[AtomicIO()],
             default_root_dir=str(record.path),
@@ -111,6 +121,7 @@ class Fit:
 
         Raises:
             KeyboardInterrupt: after Ctrl-C, when what was learnt is saved.
+            optuna.TrialPruned: the trial is not worth more epochs.
         """
         resume = str(self.record.last) if self.record.last.exists() else None
         try:
@@ -127,6 +138,11 @@ class Fit:
             self._close("FAILED")
             raise
         (self.record.path / "interrupted.json").unlink(missing_ok=True)
+        if self.pruning is not None and self.pruning.pruned:
+            self._close("KILLED")
+            done = len(self.checkpoints.history)
+            self.record.write_json("pruned.json", {"epochs": done, "of": self.trainer.max_epochs})
+            raise TrialPruned(f"stopped after {done} of {self.trainer.max_epochs} epochs")
 
     def best(self) -> RetrievalModule:
         """Return the module with the weights of the best epoch, in eval mode."""

@@ -27,8 +27,9 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
     from xret.commands._result import objective
     from xret.run.folder import Busy
 
-    if cfg.folds is not None and cfg.folds < 2:
-        raise UserError(f"folds must be null or at least 2, got {cfg.folds}")
+    for key, least in (("folds", 2), ("limit", 1)):
+        if cfg[key] is not None and cfg[key] < least:
+            raise UserError(f"{key} must be null or at least {least}, got {cfg[key]}")
     cfg, record = claim(cfg)
     if process() > 0:
         logging.getLogger().setLevel(logging.ERROR)
@@ -74,14 +75,14 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._fit import Fit
     from xret.commands._measure import require
     from xret.commands._result import check_names, finish
+    from xret.data.split import first_groups, fold
+    from xret.run.trial import pruning
 
     begin = time.perf_counter()
     seed_everything(cfg.seed, workers=True, verbose=False)
     manifest = build(cfg.data, "data").load()
-    if number is not None:
-        from xret.data.split import fold
-
-        manifest = fold(manifest, number, cfg.folds)
+    manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
+    manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
     prepared = prepare(cfg, manifest, model)
     facts = _facts(cfg, record, prepared.manifest, model.frozen_fingerprints())
@@ -91,7 +92,8 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     validate = _validate(tasks)
     check_names(cfg, _names(tasks, prepared))
     rate = begin_projections(cfg, model, prepared)
-    fit = Fit(cfg, record, model, prepared, validate, facts["data_hash"], rate)
+    stop = pruning(cfg.trial if not number else None, cfg.monitor)  # the first fold speaks for all
+    fit = Fit(cfg, record, model, prepared, validate, facts["data_hash"], rate, stop)
     ready = time.perf_counter()
     fit.run()
     if record.silent:

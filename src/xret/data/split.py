@@ -79,6 +79,22 @@ def fold(manifest: Manifest, number: int, count: int) -> Manifest:
     return replace(manifest, rows=rows)
 
 
+def first_groups(manifest: Manifest, count: int) -> Manifest:
+    """Return the manifest with only the first ``count`` groups of each split, for a quick look.
+
+    Raises:
+        ValueError: count is below one.
+    """
+    if count < 1:
+        raise ValueError(f"need at least one group of each split, got {count}")
+    kept: dict[str | None, dict[str, None]] = {}
+    for row in manifest.rows:
+        groups = kept.setdefault(row.split, {})
+        if len(groups) < count:
+            groups[row.group] = None
+    return replace(manifest, rows=tuple(row for row in manifest.rows if row.group in kept[row.split]))
+
+
 def split_digest(manifest: Manifest) -> str:
     """Return a hash over the split of every row, whatever their order."""
     lines = sorted(f"{row.id}\t{row.split}\n" for row in manifest.rows)
