@@ -3,6 +3,7 @@
 import logging
 import math
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -123,7 +124,7 @@ class Fit:
             KeyboardInterrupt: after Ctrl-C, when what was learnt is saved.
             optuna.TrialPruned: the trial is not worth more epochs.
         """
-        resume = str(self.record.last) if self.record.last.exists() else None
+        resume, begin = str(self.record.last) if self.record.last.exists() else None, time.perf_counter()
         try:
             with self.interrupt:
                 self.trainer.fit(self.module, self._train_loader(), self._item_loaders(), ckpt_path=resume)
@@ -141,7 +142,8 @@ class Fit:
         if self.pruning is not None and self.pruning.pruned:
             self._close("KILLED")
             done = len(self.checkpoints.history)
-            self.record.write_json("pruned.json", {"epochs": done, "of": self.trainer.max_epochs})
+            facts = {"epochs": done, "of": self.trainer.max_epochs, "seconds": time.perf_counter() - begin}
+            self.record.write_json("pruned.json", facts)
             raise TrialPruned(f"stopped after {done} of {self.trainer.max_epochs} epochs")
 
     def best(self) -> RetrievalModule:

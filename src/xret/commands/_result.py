@@ -84,18 +84,19 @@ def finish(
     metrics: dict[str, float] = {}
     queries: dict[str, np.ndarray] = {}
     asked = {split: require(protocol, prepared.split(split)[0], split) for split in _splits(cfg)}
-    baseline = Ridge(prepared, asked["val"])
+    baseline = Ridge(prepared, asked["val"]) if cfg.trial is None else None  # the same for all trials of a sweep
     for split, tasks in asked.items():
         vectors = encode_split(model, prepared, split)
         result = measure(tasks, vectors, cfg.seed)
-        values = {**result.values, **baseline.evaluate(tasks, split)}
+        values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
     record.write_arrays("per_query.npz", queries)
     if cfg.details:
         _draw(record, prepared, split, tasks, vectors, result)
     metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
-    record.write_bytes("curves.png", curves(fit.checkpoints.history))
+    if cfg.details:
+        record.write_bytes("curves.png", curves(fit.checkpoints.history))
     costs = cost(
         model, prepared.raw, {m: len(i) for m, i in prepared.items.items()}, vectors, seconds["fit"], _timed(cfg)
     )

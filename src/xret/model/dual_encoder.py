@@ -49,7 +49,8 @@ class DualEncoder(nn.Module):
             UserError: it is the state of another model.
         """
         missing, unexpected = self.load_state_dict(dict(state), strict=False)
-        wrong = [name for name in missing if not name.startswith(self._frozen())] + unexpected
+        frozen = self._frozen()
+        wrong = [name for name in missing if not name.startswith(frozen)] + unexpected
         if wrong:
             raise UserError(f"the weights are those of another model: {len(wrong)} names differ, {wrong[0]} for one")
 

@@ -1,5 +1,6 @@
 """Regularised canonical correlation analysis: the best linear common space, in closed form."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from xret.start import Affine
 
+_KEPT: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+_MOST_KEPT = 12  # two modalities of a few folds; some 50 MB each
 _FLAT = 1e-3  # of the largest deviation: features that hardly vary are not blown up
 
 
@@ -74,9 +77,23 @@ def _standardised(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 def _whitening(features: np.ndarray, strength: float) -> np.ndarray:
     """Return the symmetric inverse root of the ridged covariance, (D, D)."""
-    values, basis = np.linalg.eigh(features.T @ features / len(features))
+    values, basis = _decomposed(features)
     root: np.ndarray = (basis / np.sqrt(np.maximum(values, 0) + strength)) @ basis.T
     return root
+
+
+def _decomposed(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return eigenvalues (D,) and eigenvectors (D, D) of the covariance.
+
+    They are kept: the trials of a sweep begin at the same features, and would wait longer for this than for training.
+    """
+    key = hashlib.sha256(np.ascontiguousarray(features)).hexdigest()
+    if key not in _KEPT:
+        while len(_KEPT) >= _MOST_KEPT:
+            _KEPT.pop(next(iter(_KEPT)))
+        values, basis = np.linalg.eigh(features.T @ features / len(features))
+        _KEPT[key] = values, basis
+    return _KEPT[key]
 
 
 def _affine(mean: np.ndarray, scale: np.ndarray, weight: np.ndarray) -> Affine:
