@@ -87,7 +87,7 @@ def _decomposed(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     They are kept: the trials of a sweep begin at the same features, and would wait longer for this than for training.
     """
-    key = hashlib.sha256(np.ascontiguousarray(features)).hexdigest()
+    key = hashlib.sha256(features.tobytes()).hexdigest()
     if key not in _KEPT:
         while len(_KEPT) >= _MOST_KEPT:
             _KEPT.pop(next(iter(_KEPT)))
