@@ -7,10 +7,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+import warnings
 
 import pytest
-
-from xret.commands._launch import launch
 
 pytestmark = pytest.mark.slow
 
@@ -43,15 +42,18 @@ def wait_for(address, seconds=120):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian: chromium)")
-def test_two_trials_stand_side_by_side_in_a_browser(tmp_path, shapes, request):
+def test_two_trials_stand_side_by_side_in_a_browser(tmp_path, shapes, start, request):
     from mlflow import MlflowClient
     from playwright.sync_api import sync_playwright
 
     small = ["data=table", f"data.path={shapes}", "encoder=scratch", "batch.size=16", "batch.workers=0"]
     quick = ["trainer.max_epochs=1", "trainer.accelerator=cpu", "details=false"]
-    search = ["-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.winner=false"]
+    many = ["-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.winner=false"]
     space = ["loss.temperature=tag(log,interval(0.02,0.2))", "hydra.sweeper.study_name=seen"]
-    assert launch("train", [*search, *small, *quick, *space]) == 0
+    search = start("train", *many, *small, *quick, *space)
+    _, complaints = search.communicate(timeout=300)
+    assert search.returncode == 0, complaints
+    warnings.simplefilter("ignore")  # of SQLAlchemy, about what MLflow does
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     experiment = client.get_experiment_by_name("xret").experiment_id
     runs = client.search_runs([experiment])
