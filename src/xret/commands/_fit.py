@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, Provider, build
 from xret.data.batch import Stored
+from xret.data.manifest import Manifest
 from xret.data.sampler import Batches
 from xret.model.dual_encoder import DualEncoder
 from xret.model.module import RetrievalModule
@@ -34,6 +35,19 @@ log = logging.getLogger(__name__)
 _ITEMS_PER_BATCH = 256
 
 Validate = Callable[[dict[str, np.ndarray]], dict[str, float]]
+
+
+def begin_tracking(cfg: DictConfig, record: RunFolder, manifest: Manifest, digest: str) -> Any:  # noqa: ANN401 - a Lightning logger or None
+    """Start the MLflow run, named after trial or variant, else after its folder; None where there is no tracker."""
+    if "_target_" not in cfg.tracker or record.silent:
+        return None
+    name = f"{cfg.variant}, seed {cfg.seed}" if cfg.variant else None
+    name = name if cfg.trial is None else f"trial {cfg.trial}"
+    params = tracking.params_of(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    with tracking.alone(str(cfg.tracker.tracking_uri)):
+        logger = build(cfg.tracker, "tracker")
+        tracking.start(logger, record, params, manifest, digest, name, cfg.parent_run)
+    return logger
 
 
 class Fit:
@@ -80,7 +94,7 @@ class Fit:
         self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience)
         self.interrupt = Interrupt(record)
         self.pruning = pruning
-        self.logger = self._tracker(digest)
+        self.logger = begin_tracking(cfg, record, prepared.manifest, digest)
         self.trainer: Any = build(
             cfg.trainer,
             "trainer",
@@ -99,23 +113,6 @@ class Fit:
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
         )
-
-    def _tracker(self, digest: str) -> Any:  # noqa: ANN401 - a Lightning logger or None
-        """Start the MLflow run; a store that cannot be reached costs the record there, not the run."""
-        if "_target_" not in self.cfg.tracker or self.record.silent:
-            return None
-        params = tracking.params_of(OmegaConf.to_container(self.cfg, resolve=True))  # type: ignore[arg-type]
-        with tracking.alone(str(self.cfg.tracker.tracking_uri)):
-            logger = build(self.cfg.tracker, "tracker")
-            named, parent = self._name(), self.cfg.parent_run
-            tracking.start(logger, self.record, params, self.prepared.manifest, digest, named, parent)
-        return logger
-
-    def _name(self) -> str | None:
-        """Return what the run is called in MLflow: trial or variant with its seed, else its folder."""
-        if self.cfg.trial is not None:
-            return f"trial {self.cfg.trial}"
-        return f"{self.cfg.variant}, seed {self.cfg.seed}" if self.cfg.variant else None
 
     def run(self) -> None:
         """Train; go on from `last.ckpt` where there is one.

@@ -8,8 +8,8 @@ import numpy as np
 from omegaconf import DictConfig
 
 from xret._errors import UserError
-from xret.commands._assembly import Prepared
-from xret.commands._fit import Fit
+from xret.commands._assembly import Prepared, build
+from xret.commands._fit import Fit, begin_tracking
 from xret.commands._measure import Ridge, arrays, encode_split, measure, picture, require
 from xret.metric import Tasks
 from xret.run import report, tracking
@@ -130,7 +130,7 @@ def _draw(
 
 
 def average(cfg: DictConfig, record: RunFolder, folds: Sequence[RunFolder]) -> None:
-    """Write the record of a run of several folds: mean figures, the spread of the objective, every query once.
+    """Write the record of a run of several folds, here and in MLflow: mean figures, their spread, every query once.
 
     Args:
         cfg: of the run.
@@ -151,7 +151,12 @@ def average(cfg: DictConfig, record: RunFolder, folds: Sequence[RunFolder]) -> N
     record.write_arrays("per_query.npz", {key: np.concatenate([q[key] for q in queries]) for key in queries[0]})
     record.write_json("provenance.json", folds[0].read_json("provenance.json"))
     record.write_json("cost.json", costs)
+    logger = begin_tracking(
+        cfg, record, build(cfg.data, "data").load(), record.read_json("provenance.json")["data_hash"]
+    )
     record.write_json("metrics.json", metrics)
+    if logger is not None:
+        tracking.finish(logger, record, metrics, "FINISHED")
 
 
 def _interval(name: str) -> bool:

@@ -61,7 +61,7 @@ def _complete(cfg: DictConfig, record: "RunFolder") -> None:
             parts = [RunFolder(record.path / f"fold_{k}") for k in range(cfg.folds)]
             for number, part in enumerate(parts):
                 if not part.metrics.exists():
-                    _train(cfg, part, number)
+                    _train(_closed(cfg), part, number)
             average(cfg, record, parts)
     show(cfg, record)
 
@@ -99,13 +99,13 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     if record.silent:
         return
     seconds = {"prepare": ready - begin, "fit": time.perf_counter() - ready}
-    finish(cfg if number is None else _closed(cfg), record, fit, prepared, protocol, seconds)
+    finish(cfg, record, fit, prepared, protocol, seconds)
 
 
 def _closed(cfg: DictConfig) -> DictConfig:
-    """Return the config of a fold: it never opens the test split."""
+    """Return the config of a fold: it never opens the test split, and is no MLflow run of its own."""
     closed = cfg.copy()
-    closed.test = False
+    closed.test, closed.tracker = False, {}
     return closed
 
 

@@ -97,7 +97,7 @@ def summary(folder: Path, metrics: Mapping[str, float], cost: Mapping[str, objec
             *costs(cost),
             *targets(metrics, wanted),
             "next:",
-            f"  python -m xret evaluate run={shown} split=val",
+            *([f"  python -m xret evaluate run={shown} split=val"] if (folder / "checkpoints").is_dir() else []),
             "  python -m xret train loss=triplet miner=semihard",
             "  mlflow ui",
             f"run: {folder}",

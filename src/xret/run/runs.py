@@ -54,8 +54,9 @@ class Run:
         """Return direction -> names of its figures in a split; empty where the split was not measured."""
         found: dict[str, list[str]] = {}
         for name in self.names:
-            where, direction, column = name.split("/")
-            if where == split and column not in INDEX:
+            where, _, rest = name.partition("/")
+            direction, _, column = rest.partition("/")
+            if where == split and column and column not in INDEX:
                 found.setdefault(direction, []).append(column)
         return found
 
