@@ -223,8 +223,12 @@ class Space:
     def _active(self, chosen: tuple[str, ...]) -> list[Parameter]:
         if not self._groups:
             return self._keys
-        made = self._config(chosen)
+        made = self._config(tuple(c for c in chosen if self._matters(c.partition("=")[0].lstrip("+"))))
         return [p for p in self._keys if p.added or (made is not None and _exists(made, p.name))]
+
+    def _matters(self, group: str) -> bool:
+        """Tell whether a group's option can decide which keys exist: it holds one, or may set anything."""
+        return group == "experiment" or any(p.name.startswith(f"{group.replace('/', '.')}.") for p in self._keys)
 
     def _config(self, chosen: tuple[str, ...]) -> Mapping[str, Any] | None:
         """Return the config of some choices, None where they do not go together."""
