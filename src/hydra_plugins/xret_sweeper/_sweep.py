@@ -1,5 +1,6 @@
 """The sweep: ask, launch, tell, until the study holds enough finished trials."""
 
+import gc
 import json
 import logging
 import math
@@ -67,6 +68,7 @@ class Sweep:
         total = self._enqueue_grid(study) if self.settings.sampler.name == "grid" else self.settings.n_trials
         trials = Trials(study, total, self.settings.grace_s)
         log.info("study %s: %d of %d trials are finished", study.study_name, self._done(trials), total)
+        gc.freeze()  # composing configs makes many small objects, and what is loaded by now need not be looked through
         trials.heart.start()
         record = Record.begin(self.config, study, self.space, self.settings)
         try:
