@@ -225,7 +225,8 @@ def test_existing_continue_skips_what_is_done_and_refuses_other_settings(xret, s
     before = Path("run/checkpoints/last.ckpt").stat().st_mtime_ns
     code, out, err = xret("train", *arguments)
     assert code == 0, err
-    assert "| text → image |" in out
+    assert "| text → image |" not in out
+    assert "done already" in Path("run/train.log").read_text()
     assert Path("run/checkpoints/last.ckpt").stat().st_mtime_ns == before
     code, _, err = xret("train", *arguments, "batch.size=8")
     assert code == 2

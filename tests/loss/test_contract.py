@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
+from omegaconf import OmegaConf
 
 CONF = Path(__file__).parents[2] / "conf"
 LOSSES = sorted((CONF / "loss").glob("*.yaml"))
@@ -15,7 +15,7 @@ every_miner = pytest.mark.parametrize("miner", MINERS, ids=lambda p: p.stem)
 
 
 def build(path):
-    arguments = yaml.safe_load(path.read_text())
+    arguments = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     module, _, name = arguments.pop("_target_").rpartition(".")
     return getattr(importlib.import_module(module), name)(**arguments)
 
@@ -36,7 +36,7 @@ def test_the_globs_find_the_options():
 
 @every_loss
 def test_option_shows_every_argument_with_its_default(loss):
-    arguments = yaml.safe_load(loss.read_text())
+    arguments = OmegaConf.to_container(OmegaConf.load(loss), resolve=True)
     module, _, name = arguments.pop("_target_").rpartition(".")
     constructor = getattr(importlib.import_module(module), name).__init__
     names = constructor.__code__.co_varnames[1 : constructor.__code__.co_argcount]

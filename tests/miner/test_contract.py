@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
+from omegaconf import OmegaConf
 
 MINERS = sorted((Path(__file__).parents[2] / "conf/miner").glob("*.yaml"))
 every_miner = pytest.mark.parametrize("path", MINERS, ids=lambda p: p.stem)
 
 
 def read(path):
-    arguments = yaml.safe_load(path.read_text())
+    arguments = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     module, _, name = arguments.pop("_target_").rpartition(".")
     return getattr(importlib.import_module(module), name), arguments
 
