@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes run the tests; they start after this line and inherit it
 SETTINGS = {
     "seed": 0,
     "variant": None,

@@ -94,7 +94,7 @@ class Record:
 def _alone(uri: str) -> Any:  # noqa: ANN401 - a context manager
     if not uri.startswith("sqlite:///"):
         return nullcontext()
-    from xret.run.tracking import alone
+    from xret.run.store import alone
 
     return alone(uri)
 

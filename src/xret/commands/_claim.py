@@ -13,8 +13,13 @@ from xret.run.folder import RunFolder
 _NO_SETTINGS = ("resume", "existing", "variant", "trial", "parent_run", "tracker", "cache", "trust", "targets")
 
 
-def process() -> int:
-    """Return the number of this process among those that train one model together: 0 the first, or the only one."""
+def process(cfg: DictConfig) -> int:
+    """Return the number of this process among those that train one model together: 0 the first, or the only one.
+
+    A run on one device is alone whatever the environment says: a cluster numbers the workers of a sweep too.
+    """
+    if str(cfg.trainer.devices) == "1" and cfg.trainer.get("num_nodes", 1) == 1:
+        return 0
     ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
     return next((int(rank) for rank in ranks if rank is not None), 0)
 
@@ -31,11 +36,12 @@ def claim(cfg: DictConfig) -> tuple[DictConfig, RunFolder]:
     if cfg.existing not in {"refuse", "continue"}:
         raise UserError(f"existing must be refuse or continue, got {cfg.existing}")
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if process() > 0:
-        return cfg, RunFolder(Path(cfg.resume) if cfg.resume else folder, silent=True)
     if cfg.resume is not None:
         record = RunFolder.open(Path(cfg.resume))
-        return _stored(cfg, record), record
+        cfg = _stored(cfg, record)
+        return cfg, RunFolder(record.path, silent=process(cfg) > 0)
+    if process(cfg) > 0:
+        return cfg, RunFolder(folder, silent=True)
     if cfg.existing == "continue" and RunFolder(folder).config.exists():
         record = RunFolder.open(folder)
         _agree(cfg, OmegaConf.load(record.config), f"{folder} holds a run with")

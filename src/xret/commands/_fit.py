@@ -28,6 +28,7 @@ from xret.run.checkpoint import AtomicIO, Checkpoints, load, load_model
 from xret.run.folder import RunFolder
 from xret.run.interrupt import Interrupt, Stopped
 from xret.run.progress import progress
+from xret.run.store import alone
 from xret.run.trial import Pruning
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ def begin_tracking(cfg: DictConfig, record: RunFolder, manifest: Manifest, diges
     name = f"{cfg.variant}, seed {cfg.seed}" if cfg.variant else None
     name = name if cfg.trial is None else f"trial {cfg.trial}"
     params = tracking.params_of(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
-    with tracking.alone(str(cfg.tracker.tracking_uri)):
+    with alone(str(cfg.tracker.tracking_uri)):
         logger = build(cfg.tracker, "tracker")
         tracking.start(logger, record, params, manifest, digest, name, cfg.parent_run)
     return logger

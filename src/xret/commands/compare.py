@@ -1,13 +1,9 @@
 """``xret compare``: which difference between settings is real."""
 
 import difflib
-import fcntl
 import logging
-import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +11,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from xret._errors import UserError
+from xret.run.store import SQLITE, alone
 
 if TYPE_CHECKING:
     from xret.run.comparison import Comparison
     from xret.run.folder import RunFolder
     from xret.run.settings import Setting
-
-_SQLITE = "sqlite:///"
 
 
 def run(cfg: DictConfig) -> None:
@@ -99,8 +94,8 @@ def _search(cfg: DictConfig) -> list[Path]:
     if not cfg.get("tracker"):
         raise UserError("filter=... searches MLflow, and tracker=none leaves it out; name folders with runs=[DIR,DIR]")
     store = cfg.tracker.tracking_uri
-    if store.startswith(_SQLITE) and not Path(store.removeprefix(_SQLITE)).exists():
-        raise UserError(f"filter=... searches MLflow, and there is no {store.removeprefix(_SQLITE)}")
+    if store.startswith(SQLITE) and not Path(store.removeprefix(SQLITE)).exists():
+        raise UserError(f"filter=... searches MLflow, and there is no {store.removeprefix(SQLITE)}")
     client = _client(cfg)
     folders, token = [], None
     try:
@@ -130,18 +125,9 @@ def _baseline(cfg: DictConfig, settings: "list[Setting]") -> int:
     raise UserError(f"baseline={cfg.baseline} is no setting; there are {'; '.join(names)}, or 0 to {len(names) - 1}")
 
 
-@contextmanager
-def _alone(store: str) -> Iterator[None]:
-    """Hold the lock that trainings hold while they create the tables of a SQLite store; theirs would import torch."""
-    with open(f"{store.removeprefix(_SQLITE)}.lock" if store.startswith(_SQLITE) else os.devnull, "w") as lock:
-        if store.startswith(_SQLITE):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _track(cfg: DictConfig, out: "RunFolder", comparison: "Comparison") -> None:
     """Store the comparison as a run in MLflow, its files as artifacts."""
-    with _alone(cfg.tracker.tracking_uri):
+    with alone(cfg.tracker.tracking_uri):
         client = _client(cfg)
         found = client.get_experiment_by_name(cfg.tracker.experiment_name)
         name, place = cfg.tracker.experiment_name, cfg.tracker.artifact_location

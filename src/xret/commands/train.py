@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig) -> float | tuple[float, ...]:
     """Train, measure, record; return what ``objective`` names, for a sweep."""
-    from xret.commands._claim import claim, process
+    from xret.commands._claim import claim
     from xret.commands._result import objective
     from xret.run.folder import Busy
 
@@ -31,7 +31,7 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
         if cfg[key] is not None and cfg[key] < least:
             raise UserError(f"{key} must be null or at least {least}, got {cfg[key]}")
     cfg, record = claim(cfg)
-    if process() > 0:
+    if record.silent:
         logging.getLogger().setLevel(logging.ERROR)
         _train(cfg, record)
         return math.nan

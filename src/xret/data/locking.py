@@ -53,7 +53,7 @@ def _lock(number: int, wait: bool) -> bool:
     except BlockingIOError:
         if not wait:
             return False
-        log.info("another process is encoding the same items; waiting for it")
+        log.info("another process is at it; waiting")
         fcntl.flock(number, fcntl.LOCK_EX)
     except OSError:
         return False

@@ -1,9 +1,7 @@
 """The same record in MLflow, so that `mlflow ui` shows runs side by side."""
 
-import fcntl
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.loggers import MLFlowLogger
@@ -11,19 +9,7 @@ from pytorch_lightning.loggers import MLFlowLogger
 from xret.data.manifest import Manifest
 from xret.run.folder import RunFolder
 
-_SQLITE = "sqlite:///"
 _PARAM_CHARS = 500
-
-
-@contextmanager
-def alone(tracking_uri: str) -> Iterator[None]:
-    """Hold a lock beside a SQLite store: two processes that create its tables at once break each other."""
-    if not tracking_uri.startswith(_SQLITE):
-        yield
-        return
-    with open(f"{tracking_uri.removeprefix(_SQLITE)}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def start(
