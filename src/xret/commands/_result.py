@@ -92,10 +92,10 @@ def finish(
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
     record.write_arrays("per_query.npz", queries)
-    if cfg.details:
+    if _detailed(cfg):
         _draw(record, prepared, split, tasks, vectors, result)
     metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
-    if cfg.details:
+    if _detailed(cfg):
         record.write_bytes("curves.png", curves(fit.checkpoints.history))
     costs = cost(
         model, prepared.raw, {m: len(i) for m, i in prepared.items.items()}, vectors, seconds["fit"], _timed(cfg)
@@ -107,8 +107,12 @@ def finish(
         tracking.finish(fit.logger, record, {**metrics, **timed, "cost/fit_s": seconds["fit"]}, "FINISHED")
 
 
+def _detailed(cfg: DictConfig) -> bool:
+    return bool(cfg.details) and cfg.trial is None  # nobody looks at the pictures of forty trials
+
+
 def _timed(cfg: DictConfig) -> bool:
-    return bool(cfg.details) or any(n.startswith(("latency_ms/", "encode_per_s/")) for n in objectives(cfg))
+    return _detailed(cfg) or any(n.startswith(("latency_ms/", "encode_per_s/")) for n in objectives(cfg))
 
 
 def _splits(cfg: DictConfig) -> list[str]:
