@@ -134,3 +134,27 @@ def test_mapped_features_travel_to_another_process_by_name(tmp_path):
     view = pickle.loads(pickle.dumps(Stored("vector", mapped[500:])))
     assert (view(np.array([7]))["vector"].numpy() == array[[507]]).all()
     assert (pickle.loads(pickle.dumps(Stored("vector", array)))(np.array([7]))["vector"].numpy() == array[[7]]).all()
+
+
+def test_what_is_drawn_for_a_batch_depends_on_seed_epoch_and_rows_alone():
+    def draws(seed, rows, epoch):
+        given = {"text": lambda positions: {"x": torch.from_numpy(positions)}}
+        extras = {"luck": lambda rows, draw: {"text": {"x": torch.from_numpy(draw.rng.integers(1 << 30, size=3))}}}
+        ones = np.ones(6)
+        pairs = PairDataset(given, {"text": np.arange(6)}, np.arange(6), ones, ones, extras, seed)
+        return pairs.batch(rows, epoch).extra["luck"]["text"]["x"].tolist()
+
+    first = draws(0, [1, 2], 0)
+    assert draws(0, [1, 2], 0) == first
+    assert all(draws(*other) != first for other in [(1, [1, 2], 0), (0, [1, 3], 0), (0, [1, 2], 1)])
+
+
+def test_a_batch_says_which_rows_it_holds_and_moves_its_extras_too():
+    given = {"text": lambda positions: {"x": torch.from_numpy(positions)}}
+    extras = {"more": lambda rows, draw: {"image": {"vector": torch.ones(2, 3)}}}
+    pairs = PairDataset(given, {"text": np.arange(6)}, np.arange(6), np.ones(6), np.ones(6), extras)
+    batch = pairs[[4, 2]]
+    assert batch.row.tolist() == [4, 2]
+    moved = batch.to("meta")
+    assert moved.row.is_meta
+    assert moved.extra["more"]["image"]["vector"].is_meta

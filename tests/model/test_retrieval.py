@@ -17,7 +17,7 @@ from xret.model.step import Step
 def step_of(text, image, groups, weight=None):
     group = torch.tensor(groups)
     ones = torch.ones(len(group)) if weight is None else torch.tensor(weight)
-    batch = Batch({}, group, ones, torch.zeros_like(group))
+    batch = Batch({}, group, ones, torch.zeros_like(group), torch.arange(len(group)))
     encoded = {"text": Encoded(F.normalize(text, dim=1)), "image": Encoded(F.normalize(image, dim=1))}
     return Step(DualEncoder({}, {}), batch, encoded)
 

@@ -12,7 +12,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from xret._errors import UserError
-from xret.data.batch import ImageProvider, PairDataset, Stored, TextProvider
+from xret.commands._needs import NOTHING, Needs
+from xret.data.batch import Extra, ImageProvider, PairDataset, Stored, TextProvider
 from xret.data.cache import FeatureCache
 from xret.data.encoding import features, unreadable
 from xret.data.faults import settle
@@ -86,8 +87,9 @@ class Prepared:
         manifest: the rows that can be used, every one with a split.
         items: modality -> its unique items.
         of_row: modality -> (R,) item of each row.
-        given: modality -> what gives tensors for items: stored features, or reading and tokenising.
+        given: modality -> what gives tensors for items to measure: stored features, or reading and tokenising.
         raw: modality -> the same from raw input, always.
+        training: modality -> the same for training: `given`, but where a switch needs raw input.
     """
 
     manifest: Manifest
@@ -95,6 +97,7 @@ class Prepared:
     of_row: dict[str, np.ndarray]
     given: dict[str, Provider]
     raw: dict[str, Provider]
+    training: dict[str, Provider]
 
     @property
     def features(self) -> dict[str, np.ndarray]:
@@ -123,20 +126,33 @@ class Prepared:
             items[modality] = Items(modality, refs, whole.groups[where], held[where])
         return items, found
 
-    def dataset(self) -> PairDataset:
-        """Return all pairs as a data set that gives whole batches."""
+    def dataset(self, extras: Mapping[str, Extra] | None = None, seed: int = 0) -> PairDataset:
+        """Return all pairs as a data set that gives whole batches for training.
+
+        Args:
+            extras: name -> what `Batch.extra` holds under that name; see `PairDataset`.
+            seed: of what is drawn for a batch.
+        """
         domains = {name: i for i, name in enumerate(dict.fromkeys(row.domain for row in self.manifest.rows))}
         return PairDataset(
-            self.given,
+            self.training,
             self.of_row,
             groups=self.manifest.group_ids(),
             weights=np.array([row.weight for row in self.manifest.rows], dtype=np.float32),
             domains=np.array([domains[row.domain] for row in self.manifest.rows], dtype=np.int64),
+            extras=extras,
+            seed=seed,
         )
 
 
-def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder) -> Prepared:
+def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Needs = NOTHING) -> Prepared:
     """Encode what is frozen, or check what will be read; drop the rows whose files are broken.
+
+    Args:
+        cfg: with ``cache``, ``batch`` and ``data``.
+        manifest: the rows.
+        model: whose encoders read them.
+        needs: what the switches want of each modality.
 
     Raises:
         UserError: a row is broken and ``data.on_error`` is "fail", or nothing is left.
@@ -171,7 +187,8 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder) -> Prepared
         rows = tuple(manifest.rows[i] for i in usable)
         manifest = replace(manifest, rows=rows, rejected=(*manifest.rejected, *broken.values()))
         of_row = {modality: places[usable] for modality, places in of_row.items()}
-    return Prepared(settle(manifest, cfg.data.on_error), items, of_row, given, raw)
+    training = {m: raw[m] if m in needs.raw else provider for m, provider in given.items()}
+    return Prepared(settle(manifest, cfg.data.on_error), items, of_row, given, raw, training)
 
 
 def _can_be_stored(encoder: Any) -> bool:  # noqa: ANN401 - an encoder

@@ -5,7 +5,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,16 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from optuna import TrialPruned
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, Provider, build
-from xret.data.batch import Stored
+from xret.commands._objectives import extras, objectives
+from xret.data.batch import Batch, PairDataset, Stored
 from xret.data.manifest import Manifest
 from xret.data.sampler import Batches
 from xret.model.dual_encoder import DualEncoder
 from xret.model.module import RetrievalModule
-from xret.model.retrieval import Retrieval
 from xret.run import tracking
 from xret.run.checkpoint import AtomicIO, Checkpoints, load, load_model
 from xret.run.folder import RunFolder
@@ -79,10 +79,9 @@ class Fit:
         _hush()
         self.cfg, self.record, self.prepared = cfg, record, prepared
         self.items, self.places = prepared.split("val")
-        loss, miner = build(cfg.loss, "loss"), build(cfg.miner, "miner")
         self.module = RetrievalModule(
             model,
-            objectives={"retrieval": Retrieval(loss, miner)},
+            objectives=objectives(cfg, model, prepared),
             optimizer=build(cfg.optimizer, "optimizer"),
             scheduler=build(cfg.scheduler, "scheduler"),
             lr=lr,
@@ -155,7 +154,7 @@ class Fit:
             tracking.finish(self.logger, self.record, {}, status)
 
     def _train_loader(self) -> DataLoader[Any]:
-        dataset = self.prepared.dataset()
+        dataset = self.prepared.dataset(extras(self.cfg, self.module.model, self.prepared), self.cfg.seed)
         rows = self.prepared.rows("train")
         if not len(rows):
             raise UserError(f"{self.prepared.manifest.name} has no rows in the split 'train'")
@@ -173,7 +172,7 @@ class Fit:
         return DataLoader(
             _Rows(dataset, rows),
             batch_size=None,
-            sampler=batches,
+            sampler=_Dated(batches),
             num_workers=self._workers(),
             generator=torch.Generator(),
         )
@@ -191,17 +190,36 @@ class Fit:
 
     def _workers(self) -> int:
         """Return how many processes read; stored features need none."""
-        return 0 if all(isinstance(p, Stored) for p in self.prepared.given.values()) else int(self.cfg.batch.workers)
+        providers = (*self.prepared.given.values(), *self.prepared.training.values())
+        return 0 if all(isinstance(p, Stored) for p in providers) else int(self.cfg.batch.workers)
 
 
 class _Rows(Dataset[Any]):
     """Some rows of a data set that takes lists of rows."""
 
-    def __init__(self, dataset: Any, rows: np.ndarray) -> None:  # noqa: ANN401 - a PairDataset
+    def __init__(self, dataset: PairDataset, rows: np.ndarray) -> None:
         self.dataset, self.rows = dataset, rows
 
-    def __getitem__(self, chosen: list[int]) -> Any:  # noqa: ANN401 - a Batch
-        return self.dataset[self.rows[chosen]]
+    def __getitem__(self, index: tuple[int, list[int]]) -> Batch:
+        epoch, chosen = index
+        return self.dataset.batch(self.rows[chosen], epoch)
+
+
+class _Dated(Sampler[tuple[int, list[int]]]):
+    """Batches with the epoch they belong to; reading processes learn it in no other way."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def set_epoch(self, epoch: int) -> None:
+        self.batches.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
+        for chosen in self.batches:
+            yield self.batches.epoch, chosen
 
 
 class _Items(Dataset[Any]):

@@ -74,6 +74,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._begin import begin as begin_projections
     from xret.commands._fit import Fit
     from xret.commands._measure import require
+    from xret.commands._needs import needs
     from xret.commands._result import check_names, finish
     from xret.data.split import first_groups, fold
     from xret.run.trial import pruning
@@ -84,7 +85,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
-    prepared = prepare(cfg, manifest, model)
+    prepared = prepare(cfg, manifest, model, needs(cfg))
     facts = _facts(cfg, record, prepared.manifest, model.frozen_fingerprints())
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")

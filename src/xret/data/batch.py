@@ -3,7 +3,7 @@
 import logging
 import mmap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,12 +31,16 @@ class Batch:
         group: (B,) int64, equal where two rows are the same thing.
         weight: (B,) float32, how much a pair counts.
         domain: (B,) int64.
+        row: (B,) int64, where each pair stands among the rows of the data set.
+        extra: what else a switch wants, each under its name: modality -> tensors. Their length need not be B.
     """
 
     inputs: dict[str, Inputs]
     group: Tensor
     weight: Tensor
     domain: Tensor
+    row: Tensor
+    extra: dict[str, dict[str, Inputs]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return B."""
@@ -51,10 +55,28 @@ class Batch:
         return self._map(lambda tensor: tensor.pin_memory())
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Self:
-        inputs = {m: {name: change(tensor) for name, tensor in part.items()} for m, part in self.inputs.items()}
-        return replace(
-            self, inputs=inputs, group=change(self.group), weight=change(self.weight), domain=change(self.domain)
-        )
+        def changed(inputs: dict[str, Inputs]) -> dict[str, Inputs]:
+            return {m: {name: change(tensor) for name, tensor in part.items()} for m, part in inputs.items()}
+
+        facts = {name: change(getattr(self, name)) for name in ("group", "weight", "domain", "row")}
+        extra = {name: changed(inputs) for name, inputs in self.extra.items()}
+        return replace(self, inputs=changed(self.inputs), extra=extra, **facts)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What is random in one batch.
+
+    Attributes:
+        epoch: from 0.
+        rng: a pure function of seed, epoch and the rows of the batch, so that a resumed run draws the same again.
+    """
+
+    epoch: int
+    rng: np.random.Generator
+
+
+Extra = Callable[[np.ndarray, Draw], dict[str, Inputs]]
 
 
 class BrokenItems(Exception):  # noqa: N818 - it is the items that are broken
@@ -186,6 +208,8 @@ class PairDataset(Dataset[Batch]):
         groups: (R,) int64.
         weights: (R,) float32.
         domains: (R,) int64.
+        extras: name -> (rows, draw) -> what `Batch.extra` holds under that name.
+        seed: of what is drawn.
 
     Raises:
         ValueError: the arrays differ in length, or a row lacks an item of a modality.
@@ -198,11 +222,14 @@ class PairDataset(Dataset[Batch]):
         groups: np.ndarray,
         weights: np.ndarray,
         domains: np.ndarray,
+        extras: Mapping[str, Extra] | None = None,
+        seed: int = 0,
     ) -> None:
         self._providers = dict(providers)
         self._items = {m: np.asarray(item_of_row[m]) for m in providers}
         self._groups, self._weights = np.asarray(groups, np.int64), np.asarray(weights, np.float32)
         self._domains = np.asarray(domains, np.int64)
+        self._extras, self._seed = dict(extras or {}), seed
         self._reported: set[int] = set()
         sizes = {len(a) for a in (*self._items.values(), self._groups, self._weights, self._domains)}
         if len(sizes) != 1:
@@ -216,7 +243,11 @@ class PairDataset(Dataset[Batch]):
         return len(self._groups)
 
     def __getitem__(self, rows: Sequence[int]) -> Batch:
-        """Return the batch of some rows.
+        """Return the batch of some rows in epoch 0."""
+        return self.batch(rows, epoch=0)
+
+    def batch(self, rows: Sequence[int] | np.ndarray, epoch: int) -> Batch:
+        """Return the batch of some rows in an epoch.
 
         Raises:
             UserError: none of them can be read.
@@ -230,7 +261,10 @@ class PairDataset(Dataset[Batch]):
                 chosen = np.delete(chosen, list(error.faults))
                 continue
             parts = (torch.from_numpy(a[chosen]) for a in (self._groups, self._weights, self._domains))
-            return Batch(inputs, *parts)
+            rng = np.random.default_rng([self._seed, epoch, *chosen.tolist()])
+            draw = Draw(epoch, rng)
+            extra = {name: give(chosen, draw) for name, give in self._extras.items()}
+            return Batch(inputs, *parts, row=torch.from_numpy(chosen), extra=extra)
         raise UserError("none of the files of a batch can be read; the log names them")
 
     def _report(self, rows: np.ndarray, error: BrokenItems) -> None:

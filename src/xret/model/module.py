@@ -68,14 +68,15 @@ class RetrievalModule(pl.LightningModule):
         self._vectors: dict[str, Tensor] = {}
         self._epochs_collapsed = 0
         self._sums: dict[str, Tensor | float] = {}
-        self._steps = 0
+        self._steps = self._total_steps = 0
         self.strict_loading = False  # a checkpoint leaves out frozen encoders
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is a union of dicts
         """Build the optimizer, and the scheduler over all steps of the training."""
         groups = self.model.parameter_groups(self.objectives.values(), *self._rates, self._weight_decay)
         optimizer = self._optimizer(groups)
-        scheduler = self._scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
+        self._total_steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self._scheduler(optimizer, total_steps=self._total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -98,7 +99,9 @@ class RetrievalModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the sum of all objectives of one batch."""
         encoded = {m: self.model.encode(m, x) for m, x in batch.inputs.items()}
-        step = Step(self.model, *(self._shared(batch, encoded) if self.trainer.world_size > 1 else (batch, encoded)))
+        if self.trainer.world_size > 1:
+            batch, encoded = self._shared(batch, encoded)
+        step = Step(self.model, batch, encoded, self.global_step / max(1, self._total_steps), self.current_epoch)
         parts = {name: value for objective in self.objectives.values() for name, value in objective(step).items()}
         total = torch.stack(list(parts.values())).sum()
         self._remember({"loss": total, **(parts if len(parts) > 1 else {}), **step.health})
@@ -113,8 +116,8 @@ class RetrievalModule(pl.LightningModule):
         processes and that of a parameter averaged, so both are what one process would have found. Tokens stay at home.
         """
         everywhere = {m: e._replace(vector=self._gathered(e.vector)) for m, e in encoded.items()}
-        group, weight, domain = (self._gathered(x) for x in (batch.group, batch.weight, batch.domain))
-        return replace(batch, group=group, weight=weight, domain=domain), everywhere
+        facts = {name: self._gathered(getattr(batch, name)) for name in ("group", "weight", "domain", "row")}
+        return replace(batch, **facts), everywhere
 
     def _gathered(self, tensor: Tensor) -> Tensor:
         """Return a tensor (B, ...) of every process as one (B * world, ...), with its gradient."""
