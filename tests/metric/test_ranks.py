@@ -100,7 +100,6 @@ def test_tiles_of_every_size_give_the_same_ranks(monkeypatch):
     for rows, columns, threads in ((64, 64, 1), (65, 111, 2), (149, 332, 3), (150, 333, 1), (7, 3, 2)):
         monkeypatch.setattr(_tiles, "QUERIES", rows)
         monkeypatch.setattr(ranks, "TARGETS", columns)
-        monkeypatch.setattr(ranks, "SCORED_TOGETHER", rows // 2 + 1)
         monkeypatch.setattr(ranks, "new_buffer", lambda size=rows * columns + 64 * 64 * 8: np.empty(size, np.float32))
         assert (ranks_from_vectors(q, t, relevance, threads=threads) == whole).all()
 
@@ -176,3 +175,20 @@ def test_vectors_of_two_sizes_are_refused():
     relevance = np.arange(2), np.arange(1), np.ones(1, dtype=np.float32)
     with pytest.raises(ValueError, match=r"got \(1, 2\) and \(1, 3\)"):
         ranks_from_vectors(np.ones((1, 2)), np.ones((1, 3)), relevance)
+
+
+@pytest.mark.parametrize("many", [1, 60])
+def test_ranks_are_those_of_exact_products_where_float32_cannot_tell(many):
+    rng = np.random.default_rng(3)
+    near = np.abs(rng.standard_normal((1, 768))) + 1e-6 * rng.standard_normal((700, 768))
+    t = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    q = t[:90] + np.float32(0)
+    right = np.stack([rng.choice(700, many, replace=False) for _ in range(90)])
+    relevance = np.arange(91) * many, right.ravel(), np.ones(90 * many, dtype=np.float32)
+    exact = q.astype(np.float64) @ t.astype(np.float64).T
+    assert np.ptp(exact) < 1e-8 + 1e-6, "the case is as near as it claims"
+    expected = []
+    for scores, mine in zip(exact, right, strict=True):
+        wrong = np.delete(scores, mine)
+        expected += [(wrong >= scores[j] - 1e-12).sum() + (scores[mine] > scores[j]).sum() + 1 for j in mine]
+    assert ranks_from_vectors(q, t, relevance, tie_tolerance=1e-12).tolist() == expected

@@ -3,11 +3,11 @@
 import numpy as np
 
 from xret.metric import RelevanceArrays
-from xret.metric._kernels import count_at_least, count_at_least_sorted, hide
+from xret.metric._kernels import count_at_least, count_at_least_sorted, hide, products, settle
 from xret.metric._tiles import TARGETS, Gathered, blocks, each_block, new_buffer, scores_into
 
 SORT_FROM = 48  # relevant targets per query from which sorting a tile is cheaper than one pass for each of them
-SCORED_TOGETHER = 64  # queries whose relevant targets are scored in one product
+HALF_ULP = 2.0**-24  # largest relative error of one float32 operation
 
 
 def ranks_from_vectors(
@@ -21,11 +21,14 @@ def ranks_from_vectors(
 ) -> np.ndarray:
     """Return the rank of every relevant target among all T targets of its query.
 
-    A relevant target stands behind every irrelevant one that scores at least as high, less ``tie_tolerance``: the same
-    two vectors get cosines that differ by rounding, and a model that maps all items to one vector must not profit from
-    it. Relevant targets stand by score; of equal ones the lower gain comes first.
+    A relevant target stands behind every irrelevant one that scores at least as high, less ``tie_tolerance``: vectors
+    are rounded to float32, and a model that maps all items to one vector must not profit from it. Relevant targets
+    stand by score; of equal ones the lower gain comes first.
 
-    Works in tiles of 512 queries and 4,096 targets, 8 MB for each thread, whatever Q and T are.
+    Works in tiles of 512 queries and 4,096 targets, 8 MB for each thread, whatever Q and T are. A float32 product
+    depends on the kernels of BLAS, on the processor and on where a pair stands in its tile. So it decides only where
+    its error cannot matter (D roundings at most: Higham 2002, Accuracy and Stability of Numerical Algorithms, sec.
+    3.1); what is closer is multiplied again in float64. Ranks are thus the same on every machine.
 
     Args:
         queries: (N, D) float32 unit vectors.
@@ -33,7 +36,7 @@ def ranks_from_vectors(
         relevance: offsets (Q+1,), columns (P,) and gains (P,), see the package.
         query_rows: (Q,) int64, the rows of ``queries`` that are asked; None for all.
         target_rows: (T,) int64, the rows of ``targets`` that are ranked; None for all.
-        tie_tolerance: cosines closer than this are tied; 1e-6 is the rounding of a float32 product.
+        tie_tolerance: scores closer than this are tied; 1e-6 is what rounding a unit vector to float32 may do.
         threads: how many at a time; None for as many as BLAS may use.
 
     Returns:
@@ -49,7 +52,8 @@ def ranks_from_vectors(
     asked = _gathered(queries, query_rows)
     ranked = _gathered(targets, target_rows)
     offsets, columns, _ = check_relevance(relevance, len(asked), len(ranked))
-    scores = np.empty(len(columns), dtype=np.float32)
+    scores = np.empty(len(columns), dtype=np.float64)
+    doubt = queries.shape[1] * HALF_ULP * _longest(queries) * _longest(targets)
     ahead = np.zeros(len(columns), dtype=np.int64)
 
     def work(start: int, stop: int) -> None:
@@ -57,11 +61,17 @@ def ranks_from_vectors(
         rows = asked.take(start, stop)
         mine = slice(offsets[start], offsets[stop])
         local = offsets[start : stop + 1] - offsets[start]
-        scores[mine] = _scores_of_relevant(buffer, rows, ranked, local, columns[mine])
-        thresholds = scores[mine] - np.float32(tie_tolerance)
+        products(rows, ranked.vectors, local, ranked.rows[columns[mine]], scores[mine])
+        thresholds = scores[mine] - tie_tolerance
+        low = np.nextafter((thresholds - doubt).astype(np.float32), np.float32(-np.inf))
+        high = np.nextafter((thresholds + doubt).astype(np.float32), np.float32(np.inf))
         for first, last in blocks(len(ranked), TARGETS):
-            tile = scores_into(buffer, rows, ranked.take(first, last))
-            _count(tile, first, local, columns[mine], thresholds, ahead[mine])
+            compared = ranked.take(first, last)
+            tile = scores_into(buffer, rows, compared)
+            hide(tile, first, local, columns[mine])
+            found = _count(tile, local, np.stack([low, high]))
+            settle(tile, rows, compared, local, low, high, thresholds, found)
+            ahead[mine] += found[1]
 
     each_block(len(asked), work, threads)
     return _ranks(scores, ahead, relevance)
@@ -92,7 +102,9 @@ def ranks_from_scores(scores: np.ndarray, relevance: RelevanceArrays, tie_tolera
         mine = slice(offsets[start], offsets[stop])
         tile = np.array(scores[start:stop], dtype=precision, order="C")
         thresholds = found[mine] - precision.type(tie_tolerance)
-        _count(tile, 0, offsets[start : stop + 1] - offsets[start], columns[mine], thresholds, ahead[mine])
+        local = offsets[start : stop + 1] - offsets[start]
+        hide(tile, 0, local, columns[mine])
+        ahead[mine] = _count(tile, local, thresholds[None])[0]
     return _ranks(found, ahead, relevance)
 
 
@@ -139,31 +151,21 @@ def _row_of(offsets: np.ndarray) -> np.ndarray:
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
 
-def _scores_of_relevant(
-    buffer: np.ndarray, rows: np.ndarray, ranked: Gathered, offsets: np.ndarray, columns: np.ndarray
-) -> np.ndarray:
-    """Score the relevant targets with the product that fills the tiles: another sum would round otherwise."""
-    scores = np.empty(len(columns), dtype=np.float32)
-    row_of = _row_of(offsets)
-    for start, stop in blocks(len(rows), SCORED_TOGETHER):
-        mine = slice(offsets[start], offsets[stop])
-        wanted, place = np.unique(columns[mine], return_inverse=True)
-        for first, last in blocks(len(wanted), TARGETS):
-            tile = scores_into(buffer, rows[start:stop], ranked.vectors[ranked.rows[wanted[first:last]]])
-            here = np.flatnonzero((place >= first) & (place < last))
-            scores[mine][here] = tile[row_of[mine][here] - start, place[here] - first]
-    return scores
+def _longest(vectors: np.ndarray) -> float:
+    """Return the greatest length of (N, D) vectors."""
+    squares = [np.einsum("nd,nd->n", v, v).max() for v in np.array_split(vectors, max(1, len(vectors) // 4096))]
+    return float(np.sqrt(max(squares)))
 
 
-def _count(
-    tile: np.ndarray, first: int, offsets: np.ndarray, columns: np.ndarray, thresholds: np.ndarray, ahead: np.ndarray
-) -> None:
-    hide(tile, first, offsets, columns)
-    if len(columns) >= SORT_FROM * len(tile):
-        tile.sort(axis=1)
-        count_at_least_sorted(tile, offsets, thresholds, ahead)
+def _count(tile: np.ndarray, offsets: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Return (n, p) int64: how many scores of its row are at least each of (n, p) thresholds."""
+    found = np.zeros(thresholds.shape, dtype=np.int64)
+    if thresholds.shape[1] >= SORT_FROM * len(tile):
+        tile = np.sort(tile, axis=1)
+        count_at_least_sorted(tile, offsets, thresholds, found)
     else:
-        count_at_least(tile, offsets, thresholds, ahead)
+        count_at_least(tile, offsets, thresholds, found)
+    return found
 
 
 def _ranks(scores: np.ndarray, ahead: np.ndarray, relevance: RelevanceArrays) -> np.ndarray:
