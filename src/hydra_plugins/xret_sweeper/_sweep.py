@@ -8,9 +8,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
@@ -21,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import check_distribution_compatibility
 from optuna.trial import TrialState
 
+from hydra_plugins.xret_sweeper._compose import Remembering
 from hydra_plugins.xret_sweeper._finish import finish
 from hydra_plugins.xret_sweeper._plan import name_of, read, settle
 from hydra_plugins.xret_sweeper._record import Record
@@ -51,6 +53,7 @@ class Sweep:
     def __init__(self, context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> None:
         setup_globals()
         self.task, self.config = task, config
+        context = HydraContext(cast(ConfigLoader, Remembering(context.config_loader)), context.callbacks)
         settings = settings_of(config.hydra.sweeper, Path(config.hydra.runtime.cwd))
         self.fixed, self.space = read(context.config_loader, config, settings.params, arguments)
         self.space.check()
