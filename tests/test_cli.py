@@ -49,6 +49,7 @@ def test_help_of_a_command_names_groups_and_options():
         (["train", "loss.temprature=0.1"], "loss.temperature"),
         (["train", "experiment=no_such"], "no option 'no_such' in group 'experiment'"),
         (["train", "loss.temperature=[1"], "it must be key=value"),
+        (["train", "data=table", "data.path=x.csv", "data.columns.imag=photo"], "did you mean data.columns.image"),
         (["train", "miner=semihard", "miner.margin=3", "data=table", "data.path=x.csv"], ""),
         (["evaluate"], "run"),
         (["evaluate", "run=/nowhere"], "is no run folder"),
@@ -99,3 +100,11 @@ def test_bash_completes_commands_groups_and_options(line, expected):
     environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
     done = xret("-sc", "query=bash", env=environment)
     assert expected in done.stdout
+
+
+@pytest.mark.parametrize(
+    "names", [["data.columns={image: photo, text: title}"], ["data.columns.image=photo", "data.columns.text=title"]]
+)
+def test_columns_of_a_table_are_named_as_the_readme_says(names, tmp_path):
+    done = xret("train", "data=table", "data.path=x.csv", *names, "--cfg", "job", cwd=tmp_path)
+    assert "    image: photo\n    text: title\n" in done.stdout

@@ -48,12 +48,13 @@ class Remembering:
         """
         parsed = OverridesParser.create().parse_overrides(overrides=sweep_overrides)
         values = [o for o in parsed if self._is_value(o)]
-        chosen = tuple(o.input_line or "" for o in parsed if o not in values)
-        if chosen not in self._made:
+        chosen = [o.input_line or "" for o in parsed if o not in values]
+        key = (*master_config.hydra.overrides.hydra, "", *chosen)
+        if key not in self._made:
             if len(self._made) >= _MOST_KEPT:
                 self._made.pop(next(iter(self._made)))
-            self._made[chosen] = self.loader.load_sweep_config(master_config, list(chosen))
-        config = copy.deepcopy(self._made[chosen])
+            self._made[key] = self.loader.load_sweep_config(master_config, chosen)
+        config = copy.deepcopy(self._made[key])
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         _name(config, master_config, parsed)
         OmegaConf.copy_cache(from_config=master_config, to_config=config)

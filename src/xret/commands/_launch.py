@@ -202,11 +202,17 @@ def _nearest(word: str, names: list[str]) -> str:
 
 
 def _keys(command: str) -> list[str]:
-    """Return every group and key of a command's default config, dotted."""
+    """Return every group and key of a command's config with the options that the command line chooses, dotted."""
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(shipped("conf")), version_base="1.3"):
-        cfg = OmegaConf.to_container(hydra.compose(command), resolve=False)
-        groups = GlobalHydra.instance().config_loader().list_groups("")
+        loader = GlobalHydra.instance().config_loader()
+        groups = loader.list_groups("")
+        chosen = [a for a in sys.argv[1:] if loader.get_group_options(a.partition("=")[0])]
+        try:
+            composed = hydra.compose(command, chosen)
+        except HydraException:  # one of them is wrong too
+            composed = hydra.compose(command)
+        cfg = OmegaConf.to_container(composed, resolve=False)
     keys: list[str] = []
 
     def walk(node: object, prefix: str) -> None:
