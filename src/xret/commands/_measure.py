@@ -15,6 +15,7 @@ from xret.metric.evaluate import Evaluation, evaluate
 from xret.metric.ridge import RidgeBaseline, ridge_baseline
 from xret.metric.top_k import top_k
 from xret.model.dual_encoder import DualEncoder
+from xret.protocol.default import Default
 from xret.run.figures import answers, best_and_worst
 
 _BATCH = 256
@@ -100,6 +101,11 @@ def require(cfg_protocol: Any, items: Mapping[str, Any], split: str) -> Tasks:  
     if not any(len(task.queries) for task in tasks):
         raise UserError(f"the split {split!r} has no query with a right answer")
     return tasks
+
+
+def of_split(protocol: Any, split: str) -> Any:  # noqa: ANN401 - a protocol
+    """Return what measures a split in training: the protocol, or the default one where it speaks of another split."""
+    return protocol if getattr(protocol, "split", None) in (None, split) else Default()
 
 
 class Ridge:

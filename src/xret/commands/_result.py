@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
 from xret.commands._fit import Fit, begin_tracking
-from xret.commands._measure import Ridge, arrays, encode_split, measure, picture, require
+from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, picture, require
 from xret.metric import Tasks
 from xret.run import report, tracking
 from xret.run.cost import cost
@@ -83,7 +83,7 @@ def finish(
     model = fit.best().model
     metrics: dict[str, float] = {}
     queries: dict[str, np.ndarray] = {}
-    asked = {split: require(protocol, prepared.split(split)[0], split) for split in _splits(cfg)}
+    asked = {s: require(of_split(protocol, s), prepared.split(s)[0], s) for s in _splits(cfg)}
     baseline = Ridge(prepared, asked["val"]) if cfg.trial is None else None  # the same for all trials of a sweep
     for split, tasks in asked.items():
         vectors = encode_split(model, prepared, split)

@@ -21,7 +21,7 @@ def run(cfg: DictConfig) -> None:
     from pytorch_lightning import seed_everything
 
     from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
-    from xret.commands._measure import Ridge, arrays, encode_split, measure, require
+    from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, require
     from xret.run import report
     from xret.run.checkpoint import load, load_model
 
@@ -43,13 +43,16 @@ def run(cfg: DictConfig) -> None:
     if weights.get("partial"):
         log.warning("this run was stopped within its first epoch")
     protocol = build(cfg.get("protocol") or stored.protocol, "protocol")
+    if cfg.get("protocol") is None:
+        protocol = of_split(protocol, cfg.split)
     prepared = prepare(settings, build(settings.data, "data").load(), model)
     vectors = encode_split(model, prepared, cfg.split)
     tasks = require(protocol, prepared.split(cfg.split)[0], cfg.split)
     result = measure(tasks, vectors, stored.seed)
     baseline = {}
     if cfg.get("data") is None:
-        baseline = Ridge(prepared, require(protocol, prepared.split("val")[0], "val")).evaluate(tasks, cfg.split)
+        chosen_by = require(of_split(protocol, "val"), prepared.split("val")[0], "val")
+        baseline = Ridge(prepared, chosen_by).evaluate(tasks, cfg.split)
     metrics = {f"{cfg.split}/{name}": value for name, value in {**result.values, **baseline}.items()}
     out = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     out.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create({**cfg, "data": settings.data}), resolve=True))

@@ -73,7 +73,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._assembly import build, build_model, prepare
     from xret.commands._begin import begin as begin_projections
     from xret.commands._fit import Fit
-    from xret.commands._measure import require
+    from xret.commands._measure import of_split, require
     from xret.commands._needs import needs
     from xret.commands._result import check_names, finish
     from xret.data.split import first_groups, fold
@@ -89,7 +89,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     facts = _facts(cfg, record, prepared.manifest, model.frozen_fingerprints())
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")
-    tasks = require(protocol, prepared.split("val")[0], "val")
+    tasks = require(of_split(protocol, "val"), prepared.split("val")[0], "val")
     validate = _validate(tasks)
     check_names(cfg, _names(tasks, prepared))
     rate = begin_projections(cfg, model, prepared)

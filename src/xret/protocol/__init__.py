@@ -8,7 +8,8 @@ Every protocol is a class in a file of its own, chosen by ``protocol=<file name>
     Task    one direction: which items are asked, which are ranked, and which of these are relevant to which query
 
 Relevance is many-to-many, and stored sparsely: a caption may have several right images, an image several right
-captions. A protocol sees no vectors and no model.
+captions. A protocol sees no vectors and no model. One that fixes what a certain split holds names it in an attribute
+``split``; other splits are then measured by `xret.protocol.default`.
 """
 
 from collections.abc import Mapping

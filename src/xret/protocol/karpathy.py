@@ -1,7 +1,7 @@
 """The protocols of Flickr30k and COCO: a fixed number of images, a fixed number of captions for each."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Karpathy:
     Raises:
         ValueError: a number is below 1.
     """
+
+    split: ClassVar[str] = "test"  # Flickr30k has 1,014 images to validate on
 
     images: int
     captions_per_image: int = 5

@@ -31,6 +31,7 @@ class Qrels:
         target: modality of the second column.
         both: also judge the other direction, by the same lines read backwards.
         missing: what to do with a name that is not in the split: "fail", or "skip" for a file that covers more data.
+        split: the one that is judged; a training measures the others by the default protocol. null: all are judged.
 
     Raises:
         ValueError: query and target are the same, or missing is neither.
@@ -42,6 +43,7 @@ class Qrels:
     target: str = "image"
     both: bool = True
     missing: Literal["fail", "skip"] = "fail"
+    split: str | None = "test"
 
     def __post_init__(self) -> None:
         if self.query == self.target:
