@@ -127,7 +127,7 @@ def difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
 def main() -> int:
     """Measure, print the table and return the exit code."""
     quiet()
-    memory = {c: statistics.median(peak_mb(c) for _ in range(3)) for c in (None, CHUNK)}
+    memory = {c: peak_mb(c) for c in (None, CHUNK)}
     seconds: dict[int | None, list[float]] = {None: [], CHUNK: []}
     gradients = {}
     for number in range(ROUNDS + 1):

@@ -144,3 +144,15 @@ def test_batch_statistics_are_refused():
 def test_rejects_a_size_below_one():
     with pytest.raises(ValueError, match="size must be at least 1"):
         Chunks(0)
+
+
+def test_an_attack_gets_the_gradient_of_its_pixels():
+    parts, found = model(), []
+    pixels = (batch(parts.encoders).inputs["image"]["pixels"] / 255).requires_grad_()
+    for chunks in (None, Chunks(5)):
+        parts.chunks = chunks
+        vector = parts.encode("image", {"pixels": pixels}).vector
+        found += torch.autograd.grad((vector @ vector.T).exp().sum(), pixels)
+    assert found[0].norm() > 0
+    assert (found[0] - found[1]).norm() <= 1e-5 * found[0].norm()
+    assert all(p.grad is None for p in parts.parameters())
