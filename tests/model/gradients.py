@@ -112,7 +112,7 @@ class Gradients(pl.Callback):
 
 
 def gradients(devices, *, loss="infonce", miner="inbatch", bank=False, chunk=None, gather=True, own=False):
-    """Train three steps; return the gradients of each and the final state of the bank."""
+    """Train three steps; return the gradients of each, the final state of the bank, and the loss that is logged."""
     torch.manual_seed(0)
     text, image = TextScratch(width=16), ImageScratch(width=64, image_px=16)
     heads = {"text": Linear(text.width, DIM), "image": Linear(image.width, DIM)}
@@ -162,7 +162,7 @@ def gradients(devices, *, loss="infonce", miner="inbatch", bank=False, chunk=Non
     )
     batches = Batches(groups, SIZE, 0, unique_groups=False, rank=trainer.global_rank, world=trainer.world_size)
     trainer.fit(module, DataLoader(pairs, batch_size=None, sampler=batches))
-    return kept.kept, dict(memory.state_dict()) if bank else {}
+    return kept.kept, dict(memory.state_dict()) if bank else {}, float(trainer.callback_metrics["train/loss"])
 
 
 if __name__ == "__main__":

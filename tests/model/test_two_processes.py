@@ -35,8 +35,8 @@ def together(tmp_path_factory):
 
 @pytest.mark.parametrize("name", alone.CASES)
 def test_gradients_of_two_processes_are_those_of_one(together, name):
-    steps, bank = together[name]
-    expected, held = alone.gradients(1, **alone.CASES[name])
+    steps, bank, loss = together[name]
+    expected, held, logged = alone.gradients(1, **alone.CASES[name])
     assert len(steps) == len(expected) == alone.ROWS // alone.SIZE
     for one, other in zip(expected, steps, strict=True):
         assert one.keys() == other.keys()
@@ -44,6 +44,7 @@ def test_gradients_of_two_processes_are_those_of_one(together, name):
         for parameter, gradient in one.items():
             rounding = 1e-6 if gradient.ndim == 0 else 1e-9  # a bias sums terms near 1 that cancel
             assert (gradient - other[parameter]).norm() <= 1e-5 * gradient.norm() + rounding, parameter
+    assert loss == pytest.approx(logged, rel=1e-5)
     assert held.keys() == bank.keys()
     for key, value in held.items():
         torch.testing.assert_close(bank[key], value, rtol=0, atol=1e-6)

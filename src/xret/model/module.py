@@ -155,7 +155,8 @@ class RetrievalModule(pl.LightningModule):
         self._steps += 1
         if self.trainer.is_last_batch:
             means = {f"train/{name}": value / self._steps for name, value in self._sums.items()}
-            self.log_dict(means, on_epoch=True, on_step=False, prog_bar=True, batch_size=1)
+            several = self.trainer.world_size > 1  # each has the figures of its own pairs
+            self.log_dict(means, on_epoch=True, on_step=False, prog_bar=True, batch_size=1, sync_dist=several)
 
     def _watch(self, step: Step) -> None:
         """Warn when the scores have carried nothing for some epochs."""
