@@ -183,15 +183,19 @@ def test_mlflow_holds_the_same_record(xret, small):
 
 def test_two_processes_train_what_one_does(start, small):
     small = [*small, "encoder/projection=linear", "scheduler=constant"]
-    losses = []
+    curves = []
     for name, devices in (("one", []), ("two", ["trainer.devices=2", "trainer.strategy=ddp"])):
         process = start("train", *small, *devices, f"hydra.run.dir={name}")
         out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert out.count("| text → image |") == 1
         state = torch.load(f"{name}/checkpoints/last.ckpt", weights_only=True)
-        losses.append([row["train/loss"] for row in state["callbacks"]["Checkpoints"]["history"]])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+        curves.append(state["callbacks"]["Checkpoints"]["history"])
+    for one, other in zip(*curves, strict=True):
+        assert one["train/loss"] == pytest.approx(other["train/loss"], rel=1e-5)
+        measured = {name for name in one if name.startswith("val/")}
+        assert len(measured) > 4
+        assert {name: one[name] for name in measured} == {name: other[name] for name in measured}
 
 
 def test_folds_average_over_all_groups_of_train_and_val_and_leave_test_closed(xret, small):

@@ -17,10 +17,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, Provider, build
+from xret.commands._needs import needs
 from xret.commands._objectives import extras, objectives
 from xret.data.batch import Batch, PairDataset, Stored
 from xret.data.manifest import Manifest
 from xret.data.sampler import Batches
+from xret.model.chunks import Chunks
 from xret.model.dual_encoder import DualEncoder
 from xret.model.module import RetrievalModule
 from xret.run import tracking
@@ -90,6 +92,8 @@ class Fit:
             validate=validate,
             items={m: len(i) for m, i in self.items.items()},
             seed=cfg.seed,
+            gather=cfg.gather,
+            chunks=None if cfg.chunk is None else Chunks(cfg.chunk, needs(cfg).tokens),
         )
         self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience)
         self.interrupt = Interrupt(record)

@@ -1,12 +1,15 @@
 """From the switches of a config to the objectives of a training."""
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 from omegaconf import DictConfig
 from torch import nn
 
+from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
 from xret.data.batch import Extra
+from xret.model.bank import Bank
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
 
@@ -19,8 +22,23 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
         model: encoders and projections, in their start.
         prepared: the data.
     """
-    retrieval = Retrieval(build(cfg.loss, "loss"), build(cfg.miner, "miner"))
+    retrieval = Retrieval(build(cfg.loss, "loss"), build(cfg.miner, "miner"), _bank(cfg, model))
     return {"retrieval": retrieval}
+
+
+def _bank(cfg: DictConfig, model: DualEncoder) -> Bank | None:
+    """Return the memory of past vectors; None where it is off.
+
+    Raises:
+        UserError: a setting is out of range.
+    """
+    if not cfg.bank.size:
+        return None
+    dims = {m: int(cast(Any, p).dim) for m, p in model.projections.items()}
+    try:
+        return Bank(cfg.bank.size, next(iter(dims.values())), list(dims), cfg.bank.warmup_steps)
+    except ValueError as error:
+        raise UserError(f"bank: {error}") from error
 
 
 def extras(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> Mapping[str, Extra]:

@@ -27,7 +27,7 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
     from xret.commands._result import objective
     from xret.run.folder import Busy
 
-    for key, least in (("folds", 2), ("limit", 1)):
+    for key, least in (("folds", 2), ("limit", 1), ("chunk", 1)):
         if cfg[key] is not None and cfg[key] < least:
             raise UserError(f"{key} must be null or at least {least}, got {cfg[key]}")
     cfg, record = claim(cfg)

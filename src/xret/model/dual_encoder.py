@@ -1,13 +1,16 @@
 """Encoders of several modalities that end in one space."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xret._errors import UserError
 from xret.encoder import Encoded
+from xret.model.chunks import Chunks
 
 
 class DualEncoder(nn.Module):
@@ -16,7 +19,12 @@ class DualEncoder(nn.Module):
     Args:
         encoders: modality -> encoder, as `xret.encoder` describes it.
         projections: modality -> module (B, encoder.width) -> (B, D), the same D for all.
+
+    Attributes:
+        chunks: how `encode` saves memory wherever a gradient is recorded; None: it does not.
     """
+
+    chunks: Chunks | None = None
 
     def __init__(self, encoders: Mapping[str, nn.Module], projections: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -33,6 +41,11 @@ class DualEncoder(nn.Module):
         Returns:
             `Encoded` whose vector is (B, D) float32 of length 1 (in float32 under autocast too).
         """
+        if self.chunks is not None and torch.is_grad_enabled():
+            return self.chunks(partial(self._encode, modality), modality, inputs)
+        return self._encode(modality, inputs)
+
+    def _encode(self, modality: str, inputs: dict[str, Tensor]) -> Encoded:
         encoded: Encoded = self.encoders[modality](inputs)
         vector = self.projections[modality](encoded.vector)
         return encoded._replace(vector=F.normalize(vector.float(), dim=-1))

@@ -3,7 +3,6 @@
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,10 @@ from torch import Tensor, nn
 
 from xret._errors import UserError
 from xret.data.batch import Batch
-from xret.encoder import Encoded
+from xret.model.chunks import Chunks, refuse_batch_statistics
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
-from xret.model.step import Step
+from xret.model.step import Remembers, Step
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +41,8 @@ class RetrievalModule(pl.LightningModule):
         validate: vectors of all validation items -> metrics; called once per epoch on the first process.
         items: modality -> number of validation items.
         seed: of everything random in training.
+        gather: with several processes, the pairs of all are set against each other; see `Step`.
+        chunks: how training encodes in little memory; None: a batch in one piece.
     """
 
     def __init__(
@@ -56,20 +57,27 @@ class RetrievalModule(pl.LightningModule):
         validate: Callable[[Vectors], dict[str, float]],
         items: Mapping[str, int],
         seed: int,
+        gather: bool = True,
+        chunks: Chunks | None = None,
     ) -> None:
         super().__init__()
         self.model = model
+        self.model.chunks = chunks
         self.objectives = nn.ModuleDict(objectives)
         self._optimizer, self._scheduler = optimizer, scheduler
         self._rates, self._weight_decay = (lr, objective_lr), weight_decay
         self._validate = validate
         self._items = dict(items)
         self._seed = seed
+        self._gather = gather
+        self._step: Step | None = None
         self._vectors: dict[str, Tensor] = {}
         self._epochs_collapsed = 0
         self._sums: dict[str, Tensor | float] = {}
         self._steps = self._total_steps = 0
         self.strict_loading = False  # a checkpoint leaves out frozen encoders
+        banks = [name for name, _ in self.named_buffers() if ".bank." in name]
+        self._ddp_params_and_buffers_to_ignore = banks  # equal in all processes by construction: not sent every step
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is a union of dicts
         """Build the optimizer, and the scheduler over all steps of the training."""
@@ -96,34 +104,49 @@ class RetrievalModule(pl.LightningModule):
         np.random.seed(seed)
         random.seed(seed)
 
+    def on_train_start(self) -> None:
+        """Refuse or mention what would not do what it seems to."""
+        if self.model.chunks is not None:
+            refuse_batch_statistics(self.model)
+        if self.trainer.accumulate_grad_batches > 1:
+            log.info(
+                "accumulate_grad_batches=%d makes no larger batch of negatives: a pair meets those of its own batch "
+                "only; a larger batch.size with chunk=N does, in as little memory",
+                self.trainer.accumulate_grad_batches,
+            )
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the sum of all objectives of one batch."""
         encoded = {m: self.model.encode(m, x) for m, x in batch.inputs.items()}
+        progress = self.global_step / max(1, self._total_steps)
+        step = Step(self.model, batch, encoded, progress, self.current_epoch, gather=self._gather)
         if self.trainer.world_size > 1:
-            batch, encoded = self._shared(batch, encoded)
-        step = Step(self.model, batch, encoded, self.global_step / max(1, self._total_steps), self.current_epoch)
+            step.gathered = self._gathered
         parts = {name: value for objective in self.objectives.values() for name, value in objective(step).items()}
         total = torch.stack(list(parts.values())).sum()
         self._remember({"loss": total, **(parts if len(parts) > 1 else {}), **step.health})
         if batch_idx == 0:
             self._watch(step)
+        self._step = step
         return total
 
-    def _shared(self, batch: Batch, encoded: dict[str, Encoded]) -> tuple[Batch, dict[str, Encoded]]:
-        """Return the pairs of all processes as one batch, so that each is a negative of every other.
-
-        Every process computes the same loss of B * world pairs. The gradient of a vector is then summed over the
-        processes and that of a parameter averaged, so both are what one process would have found. Tokens stay at home.
-        """
-        everywhere = {m: e._replace(vector=self._gathered(e.vector)) for m, e in encoded.items()}
-        facts = {name: self._gathered(getattr(batch, name)) for name in ("group", "weight", "domain", "row")}
-        return replace(batch, **facts), everywhere
+    def on_train_batch_end(self, outputs: object, batch: Batch, batch_idx: int) -> None:
+        """Let objectives keep what they want of the step, now that its gradient is taken."""
+        step, self._step = self._step, None
+        for objective in self.objectives.values():
+            if step is not None and isinstance(objective, Remembers):
+                objective.remember(step)
 
     def _gathered(self, tensor: Tensor) -> Tensor:
-        """Return a tensor (B, ...) of every process as one (B * world, ...), with its gradient."""
+        """Return a tensor (B, ...) of every process as one (B * world, ...), with its gradient.
+
+        The gradient of a row is summed over the processes and that of a parameter averaged, so both are what one
+        process would have found. Rows stand in the order of the whole batch, of which `Batches` gives each process
+        every world-th.
+        """
         everywhere = self.all_gather(tensor, sync_grads=tensor.requires_grad)
         assert isinstance(everywhere, Tensor)
-        return everywhere.flatten(0, 1)
+        return everywhere.transpose(0, 1).flatten(0, 1)
 
     def _remember(self, figures: Mapping[str, Tensor]) -> None:
         """Add to the sums of the epoch; with its last batch, log their means. A log per step costs too much."""
@@ -132,7 +155,8 @@ class RetrievalModule(pl.LightningModule):
         self._steps += 1
         if self.trainer.is_last_batch:
             means = {f"train/{name}": value / self._steps for name, value in self._sums.items()}
-            self.log_dict(means, on_epoch=True, on_step=False, prog_bar=True, batch_size=1)
+            several = self.trainer.world_size > 1  # each has the figures of its own pairs
+            self.log_dict(means, on_epoch=True, on_step=False, prog_bar=True, batch_size=1, sync_dist=several)
 
     def _watch(self, step: Step) -> None:
         """Warn when the scores have carried nothing for some epochs."""

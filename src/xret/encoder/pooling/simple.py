@@ -27,8 +27,14 @@ class Cls(nn.Module):
 class Mean(nn.Module):
     """The mean of the tokens."""
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the mean over L of (B, L, C), as (B, C)."""
+    def forward(self, tokens: Tensor, mask: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
+        """Return the mean over L of (B, L, C), as (B, C); with weights (B, L), at least 0, the weighted mean."""
+        if weight is not None:
+            weight = weight if mask is None else weight.masked_fill(~mask, 0)
+            weight = weight[..., None].to(tokens.dtype)
+            total = torch.where(weight > 0, weight * tokens, 0).sum(dim=1)
+            whole = weight.sum(dim=1)
+            return total / torch.where(whole > 0, whole, 1)
         if mask is None:
             return tokens.mean(dim=1)
         total = tokens.masked_fill(~mask[..., None], 0).sum(dim=1)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from xret.encoder.text._lexicon import Lexicon
+
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -18,27 +20,43 @@ class Tokens:
         tokenizer: of `transformers`; it decides on which side padding goes.
         max_tokens: texts are cut here, special tokens included.
         room: how many positions the model has.
+        lexicon: weights of words; None: all the same.
 
     Raises:
-        ValueError: the limit leaves no room for a word, or is beyond what the model can read.
+        ValueError: the limit leaves no room for a word, or is beyond what the model can read; or there are weights, and
+            a tokeniser that does not tell which characters a token stands for.
     """
 
     tokenizer: PreTrainedTokenizerBase
     max_tokens: int
     room: int
+    lexicon: Lexicon | None = None
 
     def __post_init__(self) -> None:
         least = len(self.tokenizer("")["input_ids"]) + 1
         most = min(self.room, self.tokenizer.model_max_length)
         if not least <= self.max_tokens <= most:
             raise ValueError(f"max_tokens must lie between {least} and the {most} of the model, got {self.max_tokens}")
+        if self.lexicon is not None and not self.tokenizer.is_fast:
+            raise ValueError(f"weights need a fast tokeniser, and {type(self.tokenizer).__name__} is none; set null")
 
     def __call__(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """Return input_ids and attention_mask, (B, L) int64 each, and token_type_ids where the model knows them."""
+        """Return input_ids and attention_mask, (B, L) int64 each, and token_type_ids where the model knows them.
+
+        Where there is a lexicon, also token_weight, (B, L) float32: every piece of a word has the weight of the word.
+        """
         encoded = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
+            list(texts),
+            padding=True,
+            truncation=True,
+            max_length=self.max_tokens,
+            return_tensors="pt",
+            return_offsets_mapping=self.lexicon is not None,
         )
-        return {name: encoded[name] for name in INPUTS if name in encoded}
+        inputs = {name: encoded[name] for name in INPUTS if name in encoded}
+        if self.lexicon is not None:
+            inputs["token_weight"] = self.lexicon.weigh(texts, encoded["offset_mapping"])
+        return inputs
 
     def config(self) -> dict[str, object]:
         """Return all that decides how a text is cut into tokens, for a fingerprint."""
@@ -46,7 +64,9 @@ class Tokens:
         if isinstance(self.tokenizer, PreTrainedTokenizerFast):
             rules = json.loads(self.tokenizer.backend_tokenizer.to_str())
             del rules["padding"], rules["truncation"]  # left behind by the last call
-        return {"max_tokens": self.max_tokens, "padding_side": self.tokenizer.padding_side, "tokenizer": rules}
+        weights = {} if self.lexicon is None else {"weights": self.lexicon.weights}
+        sizes = {"max_tokens": self.max_tokens, "padding_side": self.tokenizer.padding_side}
+        return {**sizes, "tokenizer": rules, **weights}
 
 
 def read(network: PreTrainedModel, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -7,11 +7,13 @@ from typing import Any, Self, cast
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 
+from xret._errors import UserError
 from xret.encoder import Encoded
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, outermost_blocks, thaw
 from xret.encoder.pooling.choice import TEXT, make_pooling
 from xret.encoder.pooling.simple import Cls
 from xret.encoder.pretrained import config_of, load_model, load_tokenizer
+from xret.encoder.text._lexicon import Lexicon
 from xret.encoder.text._tokens import Tokens, cls_is_last, read
 from xret.encoder.weights import fingerprint
 
@@ -33,10 +35,13 @@ class Transformer(nn.Module):
         train: head (nothing of the network), last_N (its last N blocks) or all.
         dropout: in the parts that train; null keeps what the checkpoint says.
         lr: learning rate of the encoder.
+        weights: name of a word list (colour, style, material, promotion) -> how much its words count in the mean, where
+            all others count 1; null: all the same. See `xret.encoder.text._lexicon`.
+        lexicons: name -> file, word lists beside those that are shipped.
 
     Raises:
         ValueError: an argument is outside what is stated here, or the model has fewer than N blocks or max_tokens.
-        UserError: the weights cannot be loaded.
+        UserError: the weights of the network or a word list cannot be loaded.
     """
 
     modality = "text"
@@ -49,15 +54,18 @@ class Transformer(nn.Module):
         train: str = "head",
         dropout: float | None = None,
         lr: float = 1e-5,
+        weights: Mapping[str, float] | None = None,
+        lexicons: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
+        lexicon = _lexicon(weights, lexicons, pooling)
         if dropout is not None and not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1) or null, got {dropout}")
         self.lr = check_lr(lr)
         self.pooling = make_pooling(pooling, TEXT)
         tokenizer = load_tokenizer(model)
         self.network: Any = cast(Any, load_model(AutoModel, model))
-        self.collate = Tokens(tokenizer, max_tokens, _positions(self.network))
+        self.collate = Tokens(tokenizer, max_tokens, _positions(self.network), lexicon)
         if pooling == "cls":
             self.pooling = Cls(last=cls_is_last(tokenizer))
         if hasattr(self.network, "pooler"):
@@ -101,6 +109,9 @@ class Transformer(nn.Module):
         Args:
             inputs: what `collate` gave, with or without ``inputs_embeds`` (B, L, E); or a stored "vector" (B, D); or
                 stored "tokens" (B, L, C) with their "mask" (B, L) bool.
+
+        Raises:
+            UserError: words have weights, and these are not among the inputs.
         """
         if "vector" in inputs:
             return Encoded(inputs["vector"])
@@ -108,7 +119,11 @@ class Transformer(nn.Module):
             tokens, mask = inputs["tokens"], inputs.get("mask")
         else:
             tokens, mask = read(self.network, inputs)["last_hidden_state"], inputs["attention_mask"].bool()
-        return Encoded(self.pooling(tokens, mask), tokens, mask)
+        if self.collate.lexicon is None:
+            return Encoded(self.pooling(tokens, mask), tokens, mask)
+        if "token_weight" not in inputs:
+            raise UserError("encoder.text.weights needs a token_weight beside stored tokens; set weights=null")
+        return Encoded(self.pooling(tokens, mask, inputs["token_weight"]), tokens, mask)
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides the stored tensor: tokeniser, network and, for vectors, the pooling."""
@@ -117,6 +132,25 @@ class Transformer(nn.Module):
         if self.stores == "tokens":
             return fingerprint(config, self.network)
         return fingerprint(config | {"pooling": type(self.pooling).__name__}, self.network, self.pooling)
+
+
+def _lexicon(weights: Mapping[str, float] | None, lexicons: Mapping[str, str] | None, pooling: str) -> Lexicon | None:
+    """Return the weights of words, or None where there are none.
+
+    Raises:
+        ValueError: they cannot be had with this pooling, or a name or weight is wrong.
+        UserError: a word list cannot be read.
+    """
+    if not weights:
+        if lexicons:
+            raise ValueError("lexicons need weights: how much the words of each list count")
+        return None
+    if pooling != "mean":
+        raise ValueError(
+            f"weights need pooling: mean, got {pooling}: cls is one token, and max and gpo go by the order of values, "
+            "which a factor turns round where they are negative"
+        )
+    return Lexicon(dict(weights), None if lexicons is None else dict(lexicons))
 
 
 def _positions(network: PreTrainedModel) -> int:
