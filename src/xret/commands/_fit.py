@@ -21,6 +21,7 @@ from xret.commands._objectives import extras, objectives
 from xret.data.batch import Batch, PairDataset, Stored
 from xret.data.manifest import Manifest
 from xret.data.sampler import Batches
+from xret.model.belief import Belief
 from xret.model.dual_encoder import DualEncoder
 from xret.model.module import RetrievalModule
 from xret.run import tracking
@@ -63,6 +64,7 @@ class Fit:
         digest: hash of the data.
         lr: learning rate of the projections.
         pruning: stops a trial of a sweep early; None outside of one.
+        belief: how far each pair is believed; None: all of them.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Fit:
         digest: str,
         lr: float,
         pruning: Pruning | None = None,
+        belief: Belief | None = None,
     ) -> None:
         _hush()
         self.cfg, self.record, self.prepared = cfg, record, prepared
@@ -90,6 +93,7 @@ class Fit:
             validate=validate,
             items={m: len(i) for m, i in self.items.items()},
             seed=cfg.seed,
+            belief=belief,
         )
         self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience)
         self.interrupt = Interrupt(record)

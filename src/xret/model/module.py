@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from xret._errors import UserError
 from xret.data.batch import Batch
 from xret.encoder import Encoded
+from xret.model.belief import Belief
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
 from xret.model.step import Step
@@ -42,6 +43,7 @@ class RetrievalModule(pl.LightningModule):
         validate: vectors of all validation items -> metrics; called once per epoch on the first process.
         items: modality -> number of validation items.
         seed: of everything random in training.
+        belief: weighs the pairs of a step, for all objectives alike; None: as the data says.
     """
 
     def __init__(
@@ -56,10 +58,12 @@ class RetrievalModule(pl.LightningModule):
         validate: Callable[[Vectors], dict[str, float]],
         items: Mapping[str, int],
         seed: int,
+        belief: Belief | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.objectives = nn.ModuleDict(objectives)
+        self.belief = belief
         self._optimizer, self._scheduler = optimizer, scheduler
         self._rates, self._weight_decay = (lr, objective_lr), weight_decay
         self._validate = validate
@@ -102,6 +106,8 @@ class RetrievalModule(pl.LightningModule):
         if self.trainer.world_size > 1:
             batch, encoded = self._shared(batch, encoded)
         step = Step(self.model, batch, encoded, self.global_step / max(1, self._total_steps), self.current_epoch)
+        if self.belief is not None:
+            step.batch = replace(batch, weight=batch.weight * self.belief(step))
         parts = {name: value for objective in self.objectives.values() for name, value in objective(step).items()}
         total = torch.stack(list(parts.values())).sum()
         self._remember({"loss": total, **(parts if len(parts) > 1 else {}), **step.health})
