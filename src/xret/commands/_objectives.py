@@ -9,6 +9,7 @@ from xret.commands._assembly import Prepared, build
 from xret.data.batch import Extra
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
+from xret.model.sparing import Sparing
 
 
 def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[str, nn.Module]:
@@ -19,7 +20,10 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
         model: encoders and projections, in their start.
         prepared: the data.
     """
-    retrieval = Retrieval(build(cfg.loss, "loss"), build(cfg.miner, "miner"))
+    miner = build(cfg.miner, "miner")
+    if "_target_" in cfg.false_negatives:
+        miner = Sparing(miner, build(cfg.false_negatives, "false_negatives"))
+    retrieval = Retrieval(build(cfg.loss, "loss"), miner)
     return {"retrieval": retrieval}
 
 
