@@ -19,7 +19,7 @@ def held_out(
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Yield every pair once, mapped by a start that saw no pair of its group.
 
-    A start explains the false pairs it was fitted on about as well as the true ones; only others can be judged.
+    A start bends towards every pair it is fitted on, the false ones too; to those it never saw it owes nothing.
 
     Args:
         start: see `xret.start`.
