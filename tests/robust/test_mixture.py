@@ -41,7 +41,9 @@ def test_never_rises_with_the_value():
 
 def test_unit_and_order_of_the_values_do_not_matter():
     values, order = drawn(), torch.randperm(500, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(lower_component(1000 * values - 7)[order], lower_component(values[order]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        lower_component(1000 * values - 7)[order], lower_component(values[order]), atol=1e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize("values", [[0.3], [2.0, 2.0, 2.0], []])

@@ -67,9 +67,7 @@ def judged(
         parts = held_out(start, pairs, cfg.encoder.projection.dim, groups, robust.start_folds, rng, weight)
         for places, vectors in parts:
             tensors = {m: torch.from_numpy(v) for m, v in vectors.items()}
-            loss[torch.from_numpy(places)] = pair_losses(
-                tensors, torch.from_numpy(groups[places]), robust.temperature
-            )
+            loss[torch.from_numpy(places)] = pair_losses(tensors, torch.from_numpy(groups[places]), robust.temperature)
         robust.judge(row, loss)
         weight = robust.weight()[row].numpy()
     found = {name: float(value) for name, value in belief.report().items()}

@@ -21,8 +21,8 @@ def run(cfg: DictConfig) -> None:
     from pytorch_lightning import seed_everything
 
     from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
-    from xret.commands._noise import with_noise
     from xret.commands._measure import Ridge, arrays, encode_split, measure, require
+    from xret.commands._noise import with_noise
     from xret.run import report
     from xret.run.checkpoint import load, load_model
 

@@ -6,9 +6,7 @@ import scipy.linalg
 _NOTHING = 1e-6  # correlations below are rounding
 
 
-def directions(
-    x: np.ndarray, y: np.ndarray, strength: float, dim: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def directions(x: np.ndarray, y: np.ndarray, strength: float, dim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return canonical directions of two sets of features and their correlations, the largest first.
 
     With C the covariances, ridged by ``strength``, a direction b of y solves
