@@ -33,7 +33,7 @@ class Margin:
 
     @torch.no_grad()
     def __call__(self, scores: Tensor, positives: Tensor) -> Tensor:
-        """Return the mask of suspects (Q, T) for scores (Q, T) and positives (Q, T); none in a row without positives."""
+        """Return suspects (Q, T) for scores (Q, T) and positives (Q, T); none in a row without positives."""
         check_masks(scores, positives=positives)
         best = torch.where(positives, scores, -torch.inf).amax(dim=1, keepdim=True)  # (Q, 1)
         return (scores > best + self.margin) & ~positives & best.isfinite()

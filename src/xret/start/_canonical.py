@@ -1,4 +1,4 @@
-"""Canonical directions by triangular factors: for fits that are made once, where eigenvalues would cost ten times more."""
+"""Canonical directions by triangular factors: for fits made once, where eigenvalues would cost ten times more."""
 
 import numpy as np
 import scipy.linalg
