@@ -1,8 +1,6 @@
 """Any two switches work together: a few runs of one step in which every pair of options meets."""
 
 import itertools
-import json
-from pathlib import Path
 
 import pytest
 

@@ -56,3 +56,29 @@ def test_rejects_what_it_cannot_start_from(pairs, dim):
 def test_rejects_settings_that_make_no_sense(arguments):
     with pytest.raises(ValueError, match="above 0"):
         CCA(**arguments)
+
+
+def test_equal_weights_are_no_weights():
+    plain, weighed = CCA(0.5)({"image": X, "text": Y}, 5), CCA(0.5)({"image": X, "text": Y}, 5, np.full(400, 3.0))
+    scores = [mapped(maps["image"], X) @ mapped(maps["text"], Y).T for maps in (plain, weighed)]
+    np.testing.assert_allclose(*scores, atol=1e-5)  # directions are found up to their sign
+    for modality in plain:
+        np.testing.assert_allclose(plain[modality].mean, weighed[modality].mean, atol=1e-6)
+        np.testing.assert_allclose(plain[modality].scale, weighed[modality].scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [400, 5], ids=["more rows than columns", "fewer"])
+def test_a_weight_of_two_is_a_pair_that_stands_there_twice(rows):
+    x, y, weight = X[:rows], Y[:rows], np.arange(rows) % 3
+    twice = np.repeat(np.arange(rows), weight)
+    for one, other in ((x, y), (y, x)):  # the wider modality may be the first or the second
+        weighed = CCA(0.5)({"image": one, "text": other}, 4, weight)
+        repeated = CCA(0.5)({"image": one[twice], "text": other[twice]}, 4)
+        scores = [mapped(m["image"], one) @ mapped(m["text"], other).T for m in (weighed, repeated)]
+        np.testing.assert_allclose(*scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [np.ones(399), -np.ones(400), np.zeros(400), np.full(400, np.nan)])
+def test_refuses_weights_that_do_not_fit(weight):
+    with pytest.raises(ValueError, match="weight must hold 400 finite numbers"):
+        CCA()({"image": X, "text": Y}, 4, weight)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,7 @@ class Prepared:
         given: modality -> what gives tensors for items to measure: stored features, or reading and tokenising.
         raw: modality -> the same from raw input, always.
         training: modality -> the same for training: `given`, but where a switch needs raw input.
+        partner: rows that were mismatched on purpose -> the row whose partner they hold; see `noise`.
     """
 
     manifest: Manifest
@@ -98,6 +99,7 @@ class Prepared:
     given: dict[str, Provider]
     raw: dict[str, Provider]
     training: dict[str, Provider]
+    partner: dict[int, int] = field(default_factory=dict)
 
     @property
     def features(self) -> dict[str, np.ndarray]:

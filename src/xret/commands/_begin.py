@@ -8,17 +8,19 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
+from xret.commands._robust import judged
 from xret.encoder.projection.linear import Linear
+from xret.model.belief import Belief
 from xret.model.dual_encoder import DualEncoder
 
 log = logging.getLogger(__name__)
 
 
-def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> float:
+def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belief | None = None) -> float:
     """Set the projections as ``start`` says and return the learning rate they train at.
 
     Where ``start`` cannot be used (an encoder that trains, a projection that is not linear), that is said in the log
-    and they begin at random.
+    and they begin at random. Pairs count in it as far as ``belief``, which judges them by it, believes them.
 
     Raises:
         UserError: the closed form does not exist for these sizes.
@@ -37,7 +39,7 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> float:
     rows = prepared.rows("train")
     pairs = {m: array[prepared.of_row[m][rows]] for m, array in prepared.features.items()}
     try:
-        maps = start(pairs, cfg.encoder.projection.dim)
+        maps = start(pairs, cfg.encoder.projection.dim, judged(cfg, start, belief, prepared, pairs))
     except ValueError as error:
         raise UserError(str(error)) from error
     for modality, affine in maps.items():

@@ -22,6 +22,7 @@ from xret.commands._objectives import extras, objectives
 from xret.data.batch import Batch, PairDataset, Stored
 from xret.data.manifest import Manifest
 from xret.data.sampler import Batches
+from xret.model.belief import Belief
 from xret.model.chunks import Chunks
 from xret.model.dual_encoder import DualEncoder
 from xret.model.module import RetrievalModule
@@ -65,6 +66,7 @@ class Fit:
         digest: hash of the data.
         lr: learning rate of the projections.
         pruning: stops a trial of a sweep early; None outside of one.
+        belief: how far each pair is believed; None: all of them.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Fit:
         digest: str,
         lr: float,
         pruning: Pruning | None = None,
+        belief: Belief | None = None,
     ) -> None:
         _hush()
         self.cfg, self.record, self.prepared = cfg, record, prepared
@@ -94,6 +97,7 @@ class Fit:
             seed=cfg.seed,
             gather=cfg.gather,
             chunks=None if cfg.chunk is None else Chunks(cfg.chunk, needs(cfg).tokens),
+            belief=belief,
         )
         self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience)
         self.interrupt = Interrupt(record)

@@ -12,6 +12,7 @@ from xret.data.batch import Extra
 from xret.model.bank import Bank
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
+from xret.model.sparing import Sparing
 
 
 def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[str, nn.Module]:
@@ -22,7 +23,10 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
         model: encoders and projections, in their start.
         prepared: the data.
     """
-    retrieval = Retrieval(build(cfg.loss, "loss"), build(cfg.miner, "miner"), _bank(cfg, model))
+    miner = build(cfg.miner, "miner")
+    if "_target_" in cfg.false_negatives:
+        miner = Sparing(miner, build(cfg.false_negatives, "false_negatives"))
+    retrieval = Retrieval(build(cfg.loss, "loss"), miner, _bank(cfg, model))
     return {"retrieval": retrieval}
 
 

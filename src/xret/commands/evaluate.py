@@ -22,6 +22,7 @@ def run(cfg: DictConfig) -> None:
 
     from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
     from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, require
+    from xret.commands._noise import with_noise
     from xret.run import report
     from xret.run.checkpoint import load, load_model
 
@@ -46,6 +47,8 @@ def run(cfg: DictConfig) -> None:
     if cfg.get("protocol") is None:
         protocol = of_split(protocol, cfg.split)
     prepared = prepare(settings, build(settings.data, "data").load(), model)
+    if cfg.get("data") is None and "noise" in stored:
+        prepared = with_noise(settings, prepared)  # the baseline is fitted on what the run was trained on
     vectors = encode_split(model, prepared, cfg.split)
     tasks = require(protocol, prepared.split(cfg.split)[0], cfg.split)
     result = measure(tasks, vectors, stored.seed)

@@ -75,7 +75,9 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._fit import Fit
     from xret.commands._measure import of_split, require
     from xret.commands._needs import needs
+    from xret.commands._noise import with_noise
     from xret.commands._result import check_names, finish
+    from xret.commands._robust import believing
     from xret.data.split import first_groups, fold
     from xret.run.trial import pruning
 
@@ -85,16 +87,18 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
-    prepared = prepare(cfg, manifest, model, needs(cfg))
-    facts = _facts(cfg, record, prepared.manifest, model.frozen_fingerprints())
+    clean = prepare(cfg, manifest, model, needs(cfg))
+    prepared = with_noise(cfg, clean)
+    facts = _facts(cfg, record, clean.manifest, model.frozen_fingerprints(), _noise(cfg, record, prepared))
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")
     tasks = require(of_split(protocol, "val"), prepared.split("val")[0], "val")
     validate = _validate(tasks)
     check_names(cfg, _names(tasks, prepared))
-    rate = begin_projections(cfg, model, prepared)
+    belief = believing(cfg, prepared)
+    rate = begin_projections(cfg, model, prepared, belief)
     stop = pruning(cfg.trial if not number else None, cfg.monitor)  # the first fold speaks for all
-    fit = Fit(cfg, record, model, prepared, validate, facts["data_hash"], rate, stop)
+    fit = Fit(cfg, record, model, prepared, validate, facts["data_hash"], rate, stop, belief)
     ready = time.perf_counter()
     fit.run()
     if record.silent:
@@ -110,8 +114,22 @@ def _closed(cfg: DictConfig) -> DictConfig:
     return closed
 
 
-def _facts(cfg: DictConfig, record: "RunFolder", manifest: "Manifest", frozen: dict[str, str]) -> dict[str, Any]:
-    """Write what the run is made of, and return it."""
+def _noise(cfg: DictConfig, record: "RunFolder", prepared: "Prepared") -> dict[str, Any]:
+    """Write which rows are mismatched on purpose; return what a record says of it, nothing where there are none."""
+    from xret.commands._noise import noise_facts, noise_table
+
+    facts = noise_facts(cfg, prepared)
+    if facts is None:
+        return {}
+    record.write_text("noise.csv", noise_table(prepared))
+    record.write_json("noise.json", facts)
+    return {"noise": facts}
+
+
+def _facts(
+    cfg: DictConfig, record: "RunFolder", manifest: "Manifest", frozen: dict[str, str], noise: dict[str, Any]
+) -> dict[str, Any]:
+    """Write what the run is made of, and return it. Hashes are of the clean data: noise is a setting beside it."""
     from xret.data.split import split_digest
     from xret.run.provenance import provenance
 
@@ -123,6 +141,7 @@ def _facts(cfg: DictConfig, record: "RunFolder", manifest: "Manifest", frozen: d
         "data_hash": manifest.digest(),
         "split_hash": split_digest(manifest),
         "frozen": frozen,
+        **noise,
     }
     record.write_json("provenance.json", provenance(**facts))
     return facts

@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from xret._errors import UserError
 from xret.data.batch import Batch
+from xret.model.belief import Belief
 from xret.model.chunks import Chunks, refuse_batch_statistics
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
@@ -43,6 +45,7 @@ class RetrievalModule(pl.LightningModule):
         seed: of everything random in training.
         gather: with several processes, the pairs of all are set against each other; see `Step`.
         chunks: how training encodes in little memory; None: a batch in one piece.
+        belief: weighs the pairs of a step, for all objectives alike; None: as the data says.
     """
 
     def __init__(
@@ -59,11 +62,13 @@ class RetrievalModule(pl.LightningModule):
         seed: int,
         gather: bool = True,
         chunks: Chunks | None = None,
+        belief: Belief | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.model.chunks = chunks
         self.objectives = nn.ModuleDict(objectives)
+        self.belief = belief
         self._optimizer, self._scheduler = optimizer, scheduler
         self._rates, self._weight_decay = (lr, objective_lr), weight_decay
         self._validate = validate
@@ -122,6 +127,9 @@ class RetrievalModule(pl.LightningModule):
         step = Step(self.model, batch, encoded, progress, self.current_epoch, gather=self._gather)
         if self.trainer.world_size > 1:
             step.gathered = self._gathered
+        if self.belief is not None:  # of the pairs of all processes, in the order of `Step.shared`
+            own = self.belief(step)[self.global_rank :: self.trainer.world_size]
+            step = replace(step, batch=replace(batch, weight=batch.weight * own))
         parts = {name: value for objective in self.objectives.values() for name, value in objective(step).items()}
         total = torch.stack(list(parts.values())).sum()
         self._remember({"loss": total, **(parts if len(parts) > 1 else {}), **step.health})

@@ -2,9 +2,11 @@
 
 A start is chosen by ``start=<file name>`` and is called once, before training::
 
-    start(pairs) -> {modality: Affine}
+    start(pairs, dim, weight=None) -> {modality: Affine}
 
     pairs   modality -> (N, D) float32 features of the training pairs; row i of each belongs together
+    dim     K, size of the common space
+    weight  (N,) float, how much each pair counts, at least zero; None: all the same
 
 It needs stored features of every modality and linear projections. ``lr`` is the learning rate of projections that
 begin there: a good beginning is soon forgotten at the rate that a random one needs.
@@ -29,3 +31,8 @@ class Affine(NamedTuple):
     scale: np.ndarray
     weight: np.ndarray
     bias: np.ndarray
+
+    def apply(self, features: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 for (N, D) features."""
+        mapped: np.ndarray = (features - self.mean) * self.scale @ self.weight.T + self.bias
+        return mapped

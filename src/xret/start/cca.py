@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xret.start import Affine
+from xret.start._canonical import directions
 
 _KEPT: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 _MOST_KEPT = 12  # two modalities of a few folds; some 50 MB each
@@ -38,15 +39,19 @@ class CCA:
         if self.strength <= 0 or self.lr <= 0:
             raise ValueError(f"strength and lr must be above 0, got {self.strength} and {self.lr}")
 
-    def __call__(self, pairs: Mapping[str, np.ndarray], dim: int) -> dict[str, Affine]:
+    def __call__(
+        self, pairs: Mapping[str, np.ndarray], dim: int, weight: np.ndarray | None = None
+    ) -> dict[str, Affine]:
         """Return one map per modality into a common space.
 
         Args:
             pairs: two modalities, (N, D) float32 each.
             dim: K, size of the common space.
+            weight: (N,) float, how much each pair counts in means, deviations and covariances; only ratios matter.
 
         Raises:
-            ValueError: there are not two modalities of equally many rows, or K exceeds the narrower one's D.
+            ValueError: there are not two modalities of equally many rows, K exceeds the narrower one's D, or the
+                weights do not fit the rows.
         """
         if len(pairs) != 2:
             raise ValueError(f"start=cca needs two modalities, got {', '.join(pairs)}; use start=none")
@@ -56,23 +61,46 @@ class CCA:
                 f"start=cca needs as many rows of both, at least 2, and encoder.projection.dim of at most "
                 f"{min(x.shape[1], y.shape[1])}, the narrower encoder's width; got {x.shape}, {y.shape} and {dim}"
             )
-        x, x_mean, x_scale = _standardised(x)
-        y, y_mean, y_scale = _standardised(y)
-        x_white, y_white = _whitening(x, self.strength), _whitening(y, self.strength)
-        left, correlations, right = np.linalg.svd(x_white @ (x.T @ y / len(x)) @ y_white, full_matrices=False)
-        weighted = np.sqrt(correlations[:dim])
+        share = None if weight is None else _share(weight, len(x))
+        x, x_mean, x_scale = _standardised(x, share)
+        y, y_mean, y_scale = _standardised(y, share)
+        if share is None:
+            x_white, y_white = _whitening(x, self.strength), _whitening(y, self.strength)
+            u, correlations, v = np.linalg.svd(x_white @ (x.T @ y / len(x)) @ y_white, full_matrices=False)
+            left, right, correlations = x_white @ u[:, :dim], y_white @ v[:dim].T, correlations[:dim]
+        else:
+            left, right, correlations = directions(x, y, self.strength, dim)
+        weighted = np.sqrt(correlations)
         return {
-            first: _affine(x_mean, x_scale, (x_white @ left[:, :dim] * weighted).T),
-            second: _affine(y_mean, y_scale, (y_white @ right[:dim].T * weighted).T),
+            first: _affine(x_mean, x_scale, (left * weighted).T),
+            second: _affine(y_mean, y_scale, (right * weighted).T),
         }
 
 
-def _standardised(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (N, D) float64 of mean 0 and deviation about 1, with the mean and the factor that made them so."""
+def _share(weight: np.ndarray, rows: int) -> np.ndarray:
+    """Return weights (N,) float64 of mean 1.
+
+    Raises:
+        ValueError: there is not one per row, one is negative or not finite, or all are zero.
+    """
+    share = np.asarray(weight, np.float64)
+    if share.shape != (rows,) or not np.isfinite(share).all() or share.min() < 0 or share.max() == 0:
+        raise ValueError(f"weight must hold {rows} finite numbers of at least 0, not all 0, got {share.shape}")
+    return share / share.mean()
+
+
+def _standardised(features: np.ndarray, share: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (N, D) float64 of mean 0 and deviation about 1, with the mean and the factor that made them so.
+
+    With shares (N,), both are weighted and rows are multiplied by the root of their share, so that products of what is
+    returned are weighted too.
+    """
     wide = features.astype(np.float64)
-    mean, deviation = wide.mean(axis=0), wide.std(axis=0)
+    mean = wide.mean(axis=0) if share is None else share @ wide / len(wide)
+    deviation = wide.std(axis=0) if share is None else np.sqrt(share @ (wide - mean) ** 2 / len(wide))
     scale = 1 / (deviation + _FLAT * max(float(deviation.max()), 1e-12))
-    return (wide - mean) * scale, mean, scale
+    level = (wide - mean) * scale
+    return level if share is None else level * np.sqrt(share)[:, None], mean, scale
 
 
 def _whitening(features: np.ndarray, strength: float) -> np.ndarray:
