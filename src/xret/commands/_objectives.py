@@ -6,7 +6,9 @@ from omegaconf import DictConfig
 from torch import nn
 
 from xret.commands._assembly import Prepared, build
+from xret.commands._distillation import distilling, distils, rows
 from xret.data.batch import Extra
+from xret.model.distilling import NAME as TEACHER
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
 
@@ -20,9 +22,15 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
         prepared: the data.
     """
     retrieval = Retrieval(build(cfg.loss, "loss"), build(cfg.miner, "miner"))
-    return {"retrieval": retrieval}
+    found: dict[str, nn.Module] = {"retrieval": retrieval}
+    if distils(cfg):
+        found["distillation"] = distilling(cfg, model, prepared)
+    return found
 
 
 def extras(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> Mapping[str, Extra]:
     """Return what objectives want beside each batch: name -> (rows, draw) -> `Batch.extra` of that name."""
-    return {}
+    found: dict[str, Extra] = {}
+    if distils(cfg):
+        found[TEACHER] = rows(cfg, prepared)
+    return found

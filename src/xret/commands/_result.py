@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
+from xret.commands._distillation import distils, teacher
 from xret.commands._fit import Fit, begin_tracking
 from xret.commands._measure import Ridge, arrays, encode_split, measure, picture, require
 from xret.metric import Tasks
@@ -85,10 +86,13 @@ def finish(
     queries: dict[str, np.ndarray] = {}
     asked = {split: require(protocol, prepared.split(split)[0], split) for split in _splits(cfg)}
     baseline = Ridge(prepared, asked["val"]) if cfg.trial is None else None  # the same for all trials of a sweep
+    taught = teacher(cfg, prepared) if distils(cfg) else None
     for split, tasks in asked.items():
         vectors = encode_split(model, prepared, split)
         result = measure(tasks, vectors, cfg.seed)
         values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
+        if taught is not None:
+            values |= taught.figures(tasks, prepared.split(split)[1], result.values)
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
     record.write_arrays("per_query.npz", queries)
@@ -97,9 +101,10 @@ def finish(
     metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
     if _detailed(cfg):
         record.write_bytes("curves.png", curves(fit.checkpoints.history))
-    costs = cost(
-        model, prepared.raw, {m: len(i) for m, i in prepared.items.items()}, vectors, seconds["fit"], _timed(cfg)
-    )
+    counts = {m: len(i) for m, i in prepared.items.items()}
+    costs = cost(model, prepared.raw, counts, vectors, seconds["fit"], _timed(cfg))
+    if taught is not None:
+        costs["teacher"] = taught.cost(counts, prepared.split(split)[1], _timed(cfg))
     record.write_json("cost.json", {**costs, "seconds": seconds})
     record.write_json("metrics.json", metrics)
     if fit.logger is not None:
