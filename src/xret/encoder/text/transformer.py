@@ -30,7 +30,8 @@ class Transformer(nn.Module):
         model: a hub name, a local folder, or ``pkg://package/path``.
         pooling: cls, mean, max or gpo. Only gpo has parameters; they always train.
         max_tokens: texts are cut to this many tokens, special ones included.
-        train: head (nothing of the network), last_N (its last N blocks) or all.
+        train: head (nothing of the network), last_N (its last N blocks), lora_R (adapters of rank R beside its
+            attention) or all.
         dropout: in the parts that train; null keeps what the checkpoint says.
         lr: learning rate of the encoder.
 
