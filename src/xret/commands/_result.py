@@ -12,6 +12,8 @@ from xret.commands._assembly import Prepared, build
 from xret.commands._distillation import distils, teacher
 from xret.commands._fit import Fit, begin_tracking
 from xret.commands._measure import Ridge, arrays, encode_split, measure, picture, require
+from xret.commands._retention import Retention
+from xret.commands._wise import settle
 from xret.metric import Tasks
 from xret.run import report, tracking
 from xret.run.cost import cost
@@ -70,6 +72,7 @@ def finish(
     prepared: Prepared,
     protocol: Any,  # noqa: ANN401 - what the config names
     seconds: Mapping[str, float],
+    kept: Retention | None = None,
 ) -> None:
     """Measure the best weights, write the record, close the MLflow run.
 
@@ -80,9 +83,10 @@ def finish(
         prepared: the data.
         protocol: items of a split -> tasks.
         seconds: what has been spent so far, by purpose.
+        kept: what measures forgetting.
     """
     model = fit.best().model
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = settle(cfg, record, model, prepared, fit.validate)
     queries: dict[str, np.ndarray] = {}
     asked = {split: require(protocol, prepared.split(split)[0], split) for split in _splits(cfg)}
     baseline = Ridge(prepared, asked["val"]) if cfg.trial is None else None  # the same for all trials of a sweep
@@ -95,6 +99,8 @@ def finish(
             values |= taught.figures(tasks, prepared.split(split)[1], result.values)
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
+    if kept is not None:
+        metrics |= kept.figures(model)
     record.write_arrays("per_query.npz", queries)
     if _detailed(cfg):
         _draw(record, prepared, split, tasks, vectors, result)

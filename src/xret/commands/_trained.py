@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.seed import isolate_rng
 
 from xret._errors import UserError
 from xret.commands._assembly import build_model, refuse_strangers, trusted
+from xret.commands._wise import ALPHA, mix
 from xret.model.dual_encoder import DualEncoder
 from xret.run.checkpoint import load, load_model
 from xret.run.folder import RunFolder
@@ -35,12 +36,13 @@ class Trained:
     model: DualEncoder
 
 
-def open_run(folder: Path, trust: Sequence[str]) -> Trained:
+def open_run(folder: Path, trust: Sequence[str], wise: float | None = None) -> Trained:
     """Return a trained run; the global random state is left alone.
 
     Args:
         folder: of the run; it may come from elsewhere.
         trust: packages that its config may name classes of, beside xret, torch and Lightning.
+        wise: share of what was trained, the rest is how the run started; None: as the run itself was measured.
 
     Raises:
         UserError: it is no run folder, names a class of another package, has no weights, or its frozen encoders are
@@ -62,6 +64,8 @@ def open_run(folder: Path, trust: Sequence[str]) -> Trained:
             )
     if weights.get("partial"):
         log.warning("%s was stopped within its first epoch", folder)
+    own = record.read_json("metrics.json").get(ALPHA, 1.0) if record.metrics.exists() else 1.0
+    mix(record, model, own if wise is None else wise)
     return Trained(record, cfg, model.eval())
 
 

@@ -15,10 +15,14 @@ def run(cfg: DictConfig) -> None:
     from xret.commands._assembly import build, prepare
     from xret.commands._measure import Ridge, arrays, encode_split, measure, require
     from xret.commands._trained import open_run
+    from xret.commands._wise import check
     from xret.run import report
     from xret.run.folder import RunFolder
 
-    trained = open_run(Path(cfg.run), cfg.trust)
+    check(cfg.wise)
+    if cfg.wise == "best":
+        raise UserError("wise=best is chosen in training; give a number between 0 (the start) and 1 (what was trained)")
+    trained = open_run(Path(cfg.run), cfg.trust, cfg.wise)
     stored, model = trained.cfg, trained.model
     settings = OmegaConf.create(
         {**stored, "batch": cfg.batch, "cache": cfg.cache, "data": cfg.get("data") or stored.data}

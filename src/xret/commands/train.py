@@ -25,11 +25,13 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
     """Train, measure, record; return what ``objective`` names, for a sweep."""
     from xret.commands._claim import claim
     from xret.commands._result import objective
+    from xret.commands._wise import check
     from xret.run.folder import Busy
 
     for key, least in (("folds", 2), ("limit", 1)):
         if cfg[key] is not None and cfg[key] < least:
             raise UserError(f"{key} must be null or at least {least}, got {cfg[key]}")
+    check(cfg.wise)
     cfg, record = claim(cfg)
     if record.silent:
         logging.getLogger().setLevel(logging.ERROR)
@@ -76,6 +78,8 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._measure import require
     from xret.commands._needs import needs
     from xret.commands._result import check_names, finish
+    from xret.commands._retention import retention
+    from xret.commands._wise import save_start
     from xret.data.split import first_groups, fold
     from xret.run.trial import pruning
 
@@ -93,14 +97,17 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     validate = _validate(tasks)
     check_names(cfg, _names(tasks, prepared))
     rate = begin_projections(cfg, model, prepared)
+    kept = None if record.silent else retention(cfg, model, protocol)
     stop = pruning(cfg.trial if not number else None, cfg.monitor)  # the first fold speaks for all
     fit = Fit(cfg, record, model, prepared, validate, facts["data_hash"], rate, stop)
     ready = time.perf_counter()
+    if cfg.trial is None and not record.silent and not record.last.exists():
+        save_start(record, model)
     fit.run()
     if record.silent:
         return
     seconds = {"prepare": ready - begin, "fit": time.perf_counter() - ready}
-    finish(cfg, record, fit, prepared, protocol, seconds)
+    finish(cfg, record, fit, prepared, protocol, seconds, kept)
 
 
 def _closed(cfg: DictConfig) -> DictConfig:

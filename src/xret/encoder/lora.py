@@ -66,6 +66,11 @@ def is_adapter(name: str) -> bool:
     return f".{_ADAPTER}" in name
 
 
+def is_product(name: str) -> bool:
+    """Tell whether a name is that of A, the random half of an adapter's product B A."""
+    return f".{_ADAPTER}A." in name
+
+
 def base_fingerprint(encoder: nn.Module) -> str:
     """Return a hash of the network that adapters adapt, without them and without what else trains."""
     state: dict[str, Tensor] = cast(Any, encoder).network.state_dict()

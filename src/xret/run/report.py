@@ -26,7 +26,7 @@ def table(metrics: Mapping[str, float], split: str) -> str:
     for direction in directions:
         prefix = f"{split}/{direction}/"
         lines.append(_line(direction.replace("_to_", " → "), prefix, "", metrics))
-        for kind, name in (("ridge_", "ridge regression"), ("chance_", "chance")):
+        for kind, name in (("ridge_", "ridge regression"), ("chance_", "chance"), ("before_", "before training")):
             if f"{prefix}{kind}recall_at_1" in metrics:
                 lines.append(_line(f"&nbsp; {name}", prefix, kind, metrics))
     return "\n".join(lines).replace("&nbsp; ", "  ")
@@ -116,6 +116,7 @@ def summary(folder: Path, metrics: Mapping[str, float], cost: Mapping[str, objec
             "",
             table(metrics, split),
             "",
+            *([table(metrics, "retention"), ""] if any(n.startswith("retention/") for n in metrics) else []),
             *costs(cost),
             *kept(metrics, cost, split),
             *targets(metrics, wanted),
