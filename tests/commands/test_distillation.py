@@ -1,11 +1,13 @@
 """A student that learns from another run."""
 
 import json
+import string
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import transformers as hf
 import yaml
 
 from xret.commands import _distillation
@@ -159,3 +161,39 @@ def test_arguments_out_of_range_are_one_line(xret, small, teacher):
     assert "weight must be above 0" in refused(xret, *small, named, "distillation.weight=0")
     assert np.isfinite(read("teacher/metrics.json")["test/mrr"])
     assert yaml.safe_load(Path("refused/config.yaml").read_text())["distillation"]["teacher"] == "teacher"
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Random BERT and ALBERT of one block, as wide as the published ones, with a tokeniser of letters."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.ascii_lowercase]
+    words += [f"##{letter}" for letter in string.ascii_lowercase]
+    tokenizer = hf.BertTokenizer(vocab={word: i for i, word in enumerate(words)}, model_max_length=64)
+    sizes = {"vocab_size": 64, "max_position_embeddings": 64, "num_hidden_layers": 1, "num_attention_heads": 12}
+    torch.manual_seed(0)
+    networks = {
+        "bert": hf.BertModel(hf.BertConfig(hidden_size=768, **sizes)),
+        "albert": hf.AlbertModel(hf.AlbertConfig(hidden_size=768, embedding_size=128, intermediate_size=3072, **sizes)),
+    }
+    for name, network in networks.items():
+        network.save_pretrained(tmp_path / name)
+        tokenizer.save_pretrained(tmp_path / name)
+    return tmp_path
+
+
+def test_mobilenet_and_albert_learn_from_resnet50_and_bert(xret, small, folders):
+    def networks(text, image):
+        folder = [f"encoder.text.model={folders / text}", "encoder.image.weights=null", "encoder.image.image_px=32"]
+        return [f"encoder/text={text}", f"encoder/image={image}", "limit=8", "trainer.max_epochs=1", *folder]
+
+    heavy = [*small, *networks("bert", "resnet50"), "encoder.projection.dim=96"]
+    code, _, err = xret("train", *heavy, "hydra.run.dir=heavy")
+    assert code == 0, err
+    for dim, method in ((48, "embedding"), (128, "embedding"), (48, "logits"), (128, "relation")):
+        asked = [f"encoder.projection.dim={dim}", f"distillation={method}", "distillation.teacher=heavy"]
+        light = [*small, *networks("albert", "mobilenetv3"), *asked]
+        code, out, err = xret("train", *light, f"hydra.run.dir=light/{method}{dim}")
+        assert code == 0, err
+        assert "of its teacher: keeps" in out
+        costs = read(f"light/{method}{dim}/cost.json")
+        assert costs["parameters"]["total"] < costs["teacher"]["parameters"]["total"]
