@@ -18,7 +18,7 @@ def arguments(option):
     config = OmegaConf.to_container(OmegaConf.load(option))
     module, _, name = config.pop("_target_").rpartition(".")
     assert OmegaConf.is_missing(OmegaConf.load(option), "teacher")
-    assert config.pop("weight") == 1.0
+    assert config.pop("weight") > 0
     config.pop("teacher")
     return getattr(importlib.import_module(module), name), config
 

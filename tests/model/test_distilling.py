@@ -70,3 +70,15 @@ def test_a_checkpoint_of_another_teacher_is_refused():
 def test_refuses_a_weight_that_switches_it_off():
     with pytest.raises(ValueError, match="weight must be above 0"):
         Distilling(Spy(), 0.0, PRINT)
+
+
+def test_where_the_batch_is_that_of_several_processes_each_brings_its_vectors(monkeypatch):
+    def gathered(parts, mine):
+        for number, part in enumerate(parts):
+            part.copy_(mine + 10 * number)
+
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "all_gather", gathered)
+    student, teacher, spy = vectors(4, 3), vectors(2, 5), Spy()
+    Distilling(spy, 1.0, PRINT)(step_of(student, teacher, range(4)))
+    assert torch.equal(spy.seen[1]["text"], torch.cat([teacher["text"], teacher["text"] + 10]))

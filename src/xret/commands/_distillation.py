@@ -47,7 +47,6 @@ class Teacher:
         vectors: modality -> (N, E) unit vectors of all items.
         fingerprint: of the weights behind them.
         raw: modality -> what reads its items, at the teacher's own size.
-        places: split -> modality -> positions of the split's items.
     """
 
     model: DualEncoder

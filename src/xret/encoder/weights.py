@@ -6,9 +6,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from xret._errors import UserError
 
@@ -82,7 +83,7 @@ def fingerprint(config: Mapping[str, object], *modules: nn.Module) -> str:
     return fingerprint_of(config, *(module.state_dict() for module in modules))
 
 
-def fingerprint_of(config: Mapping[str, object], *states: Mapping[str, Tensor]) -> str:
+def fingerprint_of(config: Mapping[str, object], *states: Mapping[str, Any]) -> str:
     """Return the SHA-256 over a configuration and weights by name; see `fingerprint`."""
     total = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for number, state in enumerate(states):
