@@ -20,13 +20,21 @@ def cases():
             yield pytest.param(path, overrides, id=f"{path.stem}-{name}".rstrip("-"))
 
 
+def teachers(overrides):
+    """The folder of the run that a student learns from, for the first seed; the study trains it before the student."""
+    named = [o.partition("=")[2].strip("'") for o in overrides if o.startswith("distillation.teacher=")]
+    return [folder.replace("${seed}", "0") for folder in named]
+
+
 @pytest.mark.parametrize(("path", "overrides"), list(cases()))
 def test_an_experiment_runs_a_step(path, overrides, tmp_path, monkeypatch, capfd):
     if "tuxpaint" in path.read_text() and not TUXPAINT.is_dir():
         pytest.skip("apt-get install tuxpaint-stamps-default brings the stamps")
     monkeypatch.chdir(tmp_path)
-    small = ["limit=24", "batch.size=16", "trainer.max_steps=1", "details=false", "tracker=none", "hydra.run.dir=run"]
-    code = launch("train", [f"experiment={path.stem}", *overrides, *small])
+    small = ["limit=24", "batch.size=16", "trainer.max_steps=1", "details=false", "tracker=none"]
+    for folder in teachers(overrides):
+        assert launch("train", [f"experiment={path.stem}", *small, f"hydra.run.dir='{folder}'"]) in {0, None}
+    code = launch("train", [f"experiment={path.stem}", *overrides, *small, "hydra.run.dir=run"])
     assert code in {0, None}, capfd.readouterr().err
     assert (tmp_path / "run/metrics.json").is_file()
 

@@ -258,3 +258,31 @@ def test_a_sweep_gets_the_figures_it_asked_for(xret, small, monkeypatch):
     assert recall == read("run/metrics.json")["val/text_to_image/recall_at_5"]
     assert count == read("run/cost.json")["parameters"]["trained"]
     assert latency == read("run/cost.json")["latency_ms"]["text_to_image"]["p50"]
+
+
+def test_adapters_are_stored_without_the_network_they_adapt(xret, small):
+    pytest.importorskip("peft", reason="the extra lora is not installed")
+    image = ["encoder/image=timm", "encoder.image.model=resnet10t", "encoder.image.weights=null"]
+    image += ["encoder.image.image_px=32", "encoder.image.train=lora_2", "encoder.image.lr=0.01"]
+    code, _, err = xret("train", *small, *image, "hydra.run.dir=run")
+    assert code == 0, err
+    stored = torch.load("run/checkpoints/best.ckpt", weights_only=True)["state_dict"]
+    of_image = [name for name in stored if name.startswith("model.encoders.image.")]
+    assert of_image
+    assert [n for n in of_image if ".network." in n]
+    assert all(".lora_" in n for n in of_image if ".network." in n)
+    assert any(stored[name].abs().sum() > 0 for name in of_image if "lora_B" in name)
+    assert read("run/provenance.json")["frozen"].keys() == {"image"}
+    code, _, err = xret("evaluate", "run=run", "hydra.run.dir=again")
+    assert code == 0, err
+    again = read("again/metrics.json")
+    assert {name: read("run/metrics.json")[name] for name in again} == again
+    Path("run/metrics.json").unlink()
+    code, _, err = xret("train", "resume=run")
+    assert code == 0, err
+    assert {name: read("run/metrics.json")[name] for name in again} == again
+    provenance = read("run/provenance.json")
+    provenance["frozen"]["image"] = "0" * 64
+    Path("run/provenance.json").write_text(json.dumps(provenance))
+    code, _, err = xret("evaluate", "run=run", "hydra.run.dir=other")
+    assert (code, "the frozen image encoder is not the one" in err) == (2, True)

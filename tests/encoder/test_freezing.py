@@ -66,9 +66,11 @@ def test_the_outermost_list_is_the_list_of_blocks():
         outermost_blocks(nn.Linear(1, 1))
 
 
-@pytest.mark.parametrize("train", ["last_0", "last_", "last_-1", "last_1.5", "first_1", "none", "", "last_1 "])
+@pytest.mark.parametrize(
+    "train", ["last_0", "last_", "last_-1", "last_1.5", "first_1", "none", "", "last_1 ", "lora_0", "lora8"]
+)
 def test_rejects_words_it_does_not_know(train):
-    with pytest.raises(ValueError, match="train must be head, all or last_N"):
+    with pytest.raises(ValueError, match="train must be head, all, last_N or lora_R"):
         thaw(Small(), outermost_blocks(Small()), train)
 
 

@@ -170,8 +170,8 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
             raise UserError(f"{manifest.name} has no {modality}; it has {', '.join(manifest.modalities)}")
         encoder: Any = model.encoders[modality]
         items[modality], of_row[modality] = manifest.items(modality)
-        raw[modality] = _reader(encoder, items[modality], manifest.root)
-        if _can_be_stored(encoder):
+        raw[modality] = reader(encoder, items[modality], manifest.root)
+        if can_be_stored(encoder):
             stored = features(encoder, items[modality], manifest.root, cache, workers=cfg.batch.workers)
             log.info(
                 "%s: %d features %s", modality, len(items[modality]), "encoded" if stored.fresh else "from the cache"
@@ -193,12 +193,13 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
     return Prepared(settle(manifest, cfg.data.on_error), items, of_row, given, raw, training)
 
 
-def _can_be_stored(encoder: Any) -> bool:  # noqa: ANN401 - an encoder
+def can_be_stored(encoder: Any) -> bool:  # noqa: ANN401 - an encoder
     """Tell whether what the encoder computes up to its stored tensor has no trained parameter."""
     return bool(encoder.frozen) or encoder.stores == "tokens"
 
 
-def _reader(encoder: Any, items: Items, root: Path) -> Provider:  # noqa: ANN401 - an encoder
+def reader(encoder: Any, items: Items, root: Path) -> Provider:  # noqa: ANN401 - an encoder
+    """Return what reads items from raw input, as an encoder wants them."""
     if items.modality == "text":
         return TextProvider(items.refs, encoder.collate)
     return ImageProvider(root, items.refs, encoder.image_px, encoder.fit, encoder.collate)

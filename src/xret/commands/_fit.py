@@ -84,6 +84,7 @@ class Fit:
         _hush()
         self.cfg, self.record, self.prepared = cfg, record, prepared
         self.items, self.places = prepared.split("val")
+        self.validate = validate
         self.module = RetrievalModule(
             model,
             objectives=objectives(cfg, model, prepared),

@@ -8,8 +8,10 @@ from torch import nn
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
+from xret.commands._distillation import distilling, distils, rows
 from xret.data.batch import Extra
 from xret.model.bank import Bank
+from xret.model.distilling import NAME as TEACHER
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
 from xret.model.sparing import Sparing
@@ -26,8 +28,10 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
     miner = build(cfg.miner, "miner")
     if "_target_" in cfg.false_negatives:
         miner = Sparing(miner, build(cfg.false_negatives, "false_negatives"))
-    retrieval = Retrieval(build(cfg.loss, "loss"), miner, _bank(cfg, model))
-    return {"retrieval": retrieval}
+    found: dict[str, nn.Module] = {"retrieval": Retrieval(build(cfg.loss, "loss"), miner, _bank(cfg, model))}
+    if distils(cfg):
+        found["distillation"] = distilling(cfg, model, prepared)
+    return found
 
 
 def _bank(cfg: DictConfig, model: DualEncoder) -> Bank | None:
@@ -47,4 +51,7 @@ def _bank(cfg: DictConfig, model: DualEncoder) -> Bank | None:
 
 def extras(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> Mapping[str, Extra]:
     """Return what objectives want beside each batch: name -> (rows, draw) -> `Batch.extra` of that name."""
-    return {}
+    found: dict[str, Extra] = {}
+    if distils(cfg):
+        found[TEACHER] = rows(cfg, prepared)
+    return found

@@ -9,8 +9,11 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
+from xret.commands._distillation import distils, teacher
 from xret.commands._fit import Fit, begin_tracking
 from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, picture, require
+from xret.commands._retention import Retention
+from xret.commands._wise import settle
 from xret.metric import Tasks
 from xret.run import report, tracking
 from xret.run.cost import cost
@@ -69,6 +72,7 @@ def finish(
     prepared: Prepared,
     protocol: Any,  # noqa: ANN401 - what the config names
     seconds: Mapping[str, float],
+    kept: Retention | None = None,
 ) -> None:
     """Measure the best weights, write the record, close the MLflow run.
 
@@ -79,27 +83,34 @@ def finish(
         prepared: the data.
         protocol: items of a split -> tasks.
         seconds: what has been spent so far, by purpose.
+        kept: what measures forgetting.
     """
     model = fit.best().model
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = settle(cfg, record, model, prepared, fit.validate)
     queries: dict[str, np.ndarray] = {}
     asked = {s: require(of_split(protocol, s), prepared.split(s)[0], s) for s in _splits(cfg)}
     baseline = Ridge(prepared, asked["val"]) if cfg.trial is None else None  # the same for all trials of a sweep
+    taught = teacher(cfg, prepared) if distils(cfg) else None
     for split, tasks in asked.items():
         vectors = encode_split(model, prepared, split)
         result = measure(tasks, vectors, cfg.seed)
         values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
+        if taught is not None:
+            values |= taught.figures(tasks, prepared.split(split)[1], result.values)
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
+    if kept is not None:
+        metrics |= kept.figures(model)
     record.write_arrays("per_query.npz", queries)
     if _detailed(cfg):
         _draw(record, prepared, split, tasks, vectors, result)
     metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
     if _detailed(cfg):
         record.write_bytes("curves.png", curves(fit.checkpoints.history))
-    costs = cost(
-        model, prepared.raw, {m: len(i) for m, i in prepared.items.items()}, vectors, seconds["fit"], _timed(cfg)
-    )
+    counts = {m: len(i) for m, i in prepared.items.items()}
+    costs = cost(model, prepared.raw, counts, vectors, seconds["fit"], _timed(cfg))
+    if taught is not None:
+        costs["teacher"] = taught.cost(counts, prepared.split(split)[1], _timed(cfg))
     record.write_json("cost.json", {**costs, "seconds": seconds})
     record.write_json("metrics.json", metrics)
     if fit.logger is not None:

@@ -1,6 +1,5 @@
 """``xret evaluate``: measure a trained run again, on any split, data set or protocol."""
 
-import logging
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -8,41 +7,27 @@ from omegaconf import DictConfig, OmegaConf
 
 from xret._errors import UserError
 
-log = logging.getLogger(__name__)
-
 
 def run(cfg: DictConfig) -> None:
     """Encode a split with the best weights of a run, measure, print the table and store the figures."""
-    from xret.run.folder import RunFolder
-
     if cfg.split not in {"train", "val", "test"}:
         raise UserError(f"split must be train, val or test, got {cfg.split}")
-    trained = RunFolder.open(Path(cfg.run))
-    from pytorch_lightning import seed_everything
-
-    from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
+    from xret.commands._assembly import build, prepare
     from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, require
     from xret.commands._noise import with_noise
+    from xret.commands._trained import open_run
+    from xret.commands._wise import check
     from xret.run import report
-    from xret.run.checkpoint import load, load_model
+    from xret.run.folder import RunFolder
 
-    stored = OmegaConf.load(trained.config)
-    refuse_strangers(OmegaConf.to_container(stored), trusted(cfg.trust))
+    check(cfg.wise)
+    if cfg.wise == "best":
+        raise UserError("wise=best is chosen in training; give a number between 0 (the start) and 1 (what was trained)")
+    trained = open_run(Path(cfg.run), cfg.trust, cfg.wise)
+    stored, model = trained.cfg, trained.model
     settings = OmegaConf.create(
         {**stored, "batch": cfg.batch, "cache": cfg.cache, "data": cfg.get("data") or stored.data}
     )
-    seed_everything(stored.seed, workers=True, verbose=False)  # frozen encoders without weights are random
-    model = build_model(settings)
-    weights = load(trained.best)
-    load_model(model, weights)
-    same = trained.read_json("provenance.json")["frozen"]
-    for modality, fingerprint in model.frozen_fingerprints().items():
-        if same.get(modality) != fingerprint:
-            raise UserError(
-                f"the frozen {modality} encoder is not the one {cfg.run} was trained with: its files changed"
-            )
-    if weights.get("partial"):
-        log.warning("this run was stopped within its first epoch")
     protocol = build(cfg.get("protocol") or stored.protocol, "protocol")
     if cfg.get("protocol") is None:
         protocol = of_split(protocol, cfg.split)

@@ -25,11 +25,13 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
     """Train, measure, record; return what ``objective`` names, for a sweep."""
     from xret.commands._claim import claim
     from xret.commands._result import objective
+    from xret.commands._wise import check
     from xret.run.folder import Busy
 
     for key, least in (("folds", 2), ("limit", 1), ("chunk", 1)):
         if cfg[key] is not None and cfg[key] < least:
             raise UserError(f"{key} must be null or at least {least}, got {cfg[key]}")
+    check(cfg.wise)
     cfg, record = claim(cfg)
     if record.silent:
         logging.getLogger().setLevel(logging.ERROR)
@@ -77,7 +79,9 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._needs import needs
     from xret.commands._noise import with_noise
     from xret.commands._result import check_names, finish
+    from xret.commands._retention import retention
     from xret.commands._robust import believing
+    from xret.commands._wise import save_start
     from xret.data.split import first_groups, fold
     from xret.run.trial import pruning
 
@@ -97,14 +101,17 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     check_names(cfg, _names(tasks, prepared))
     belief = believing(cfg, prepared)
     rate = begin_projections(cfg, model, prepared, belief)
+    kept = None if record.silent else retention(cfg, model, protocol)
     stop = pruning(cfg.trial if not number else None, cfg.monitor)  # the first fold speaks for all
     fit = Fit(cfg, record, model, prepared, validate, facts["data_hash"], rate, stop, belief)
     ready = time.perf_counter()
+    if cfg.trial is None and not record.silent and not record.last.exists():
+        save_start(record, model)
     fit.run()
     if record.silent:
         return
     seconds = {"prepare": ready - begin, "fit": time.perf_counter() - ready}
-    finish(cfg, record, fit, prepared, protocol, seconds)
+    finish(cfg, record, fit, prepared, protocol, seconds, kept)
 
 
 def _closed(cfg: DictConfig) -> DictConfig:

@@ -49,12 +49,17 @@ def features(
     Raises:
         UserError: no reader for the modality.
     """
-    facts = [str(encoder.fingerprint()), encoder.stores]
-    if items.modality == "image":
-        facts += [str(encoder.image_px), encoder.fit, *_reader_versions()]
+    facts = [str(encoder.fingerprint()), encoder.stores, *reading_facts(encoder, items)]
     return cache.get(
         "|".join(facts), items, root, lambda: encode_items(items, root, encoder, batch_size, workers, progress)
     )
+
+
+def reading_facts(encoder: Any, items: Items) -> list[str]:  # noqa: ANN401 - an encoder, or what stands for one
+    """Return what decides how raw items become tensors, for a key of the cache."""
+    if items.modality == "image":
+        return [str(encoder.image_px), encoder.fit, *_reader_versions()]
+    return []
 
 
 def encode_items(

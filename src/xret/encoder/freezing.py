@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from xret.encoder.lora import adapt, rank_of
+
 
 def outermost_blocks(network: nn.Module) -> list[nn.Module]:
     """Return the blocks of a transformer: the `nn.ModuleList` that is nested least.
@@ -29,11 +31,15 @@ def thaw(network: nn.Module, blocks: Sequence[nn.Module], train: str) -> list[nn
     Args:
         network: its modules are registered in the order in which they run.
         blocks: its blocks in that order; what lies between and behind them (norms, projections) goes with them.
-        train: "head": nothing in the network; "last_N": the last N blocks and all behind them; "all": everything.
+        train: "head": nothing in the network; "last_N": the last N blocks and all behind them; "all": everything;
+            "lora" or "lora_R": adapters of rank 8 or R, see `xret.encoder.lora`.
 
     Raises:
-        ValueError: `train` is none of these, or asks for more blocks than there are.
+        ValueError: `train` is none of these, or asks for more blocks than there are, or adapters have no place.
+        UserError: what adapters need is not installed.
     """
+    if (rank := rank_of(train)) is not None:
+        return adapt(network, rank)
     if train == "all":
         network.requires_grad_(True)
         return [network]
@@ -42,7 +48,7 @@ def thaw(network: nn.Module, blocks: Sequence[nn.Module], train: str) -> list[nn
         return []
     number = re.fullmatch(r"last_([1-9]\d*)", train)
     if number is None:
-        raise ValueError(f"train must be head, all or last_N with N = 1, 2, ..., got {train!r}")
+        raise ValueError(f"train must be head, all, last_N or lora_R with N, R = 1, 2, ..., got {train!r}")
     if int(number[1]) > len(blocks):
         raise ValueError(f"train must not ask for more than the {len(blocks)} blocks there are, got {train!r}")
     order = list(network.modules())

@@ -18,12 +18,13 @@ Loaded = TypeVar("Loaded")
 Model = TypeVar("Model", bound=PreTrainedModel)
 
 
-def load_model(kind: type[Model] | type[AutoModel], model: str) -> Model:
+def load_model(kind: type[Model] | type[AutoModel], model: str, layers: int | None = None) -> Model:
     """Return a model in float32 with every weight read from its checkpoint.
 
     Args:
         kind: the class to load; `AutoModel` finds the class in the checkpoint.
         model: as in `xret.encoder.weights.resolve`.
+        layers: only the first so many; None: all of them.
 
     Raises:
         UserError: nothing can be loaded, or the checkpoint lacks weights (poolers excepted: none is used).
@@ -31,6 +32,8 @@ def load_model(kind: type[Model] | type[AutoModel], model: str) -> Model:
 
     def load(source: str | Path, local: bool) -> tuple[Model, dict[str, list[str]]]:
         options: dict[str, Any] = {"local_files_only": local, "dtype": torch.float32, "output_loading_info": True}
+        if layers is not None:
+            options["num_hidden_layers"] = layers
         return cast("tuple[Model, dict[str, list[str]]]", kind.from_pretrained(source, **options))
 
     network, info = _load(load, model)

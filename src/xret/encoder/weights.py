@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -79,9 +80,14 @@ def fingerprint(config: Mapping[str, object], *modules: nn.Module) -> str:
         config: what shapes the vectors beside the weights. Order does not matter; values must be plain JSON.
         modules: their parameters and persistent buffers enter by name, type, shape and bytes.
     """
+    return fingerprint_of(config, *(module.state_dict() for module in modules))
+
+
+def fingerprint_of(config: Mapping[str, object], *states: Mapping[str, Any]) -> str:
+    """Return the SHA-256 over a configuration and weights by name; see `fingerprint`."""
     total = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for number, module in enumerate(modules):
-        for name, tensor in sorted(module.state_dict().items()):
+    for number, state in enumerate(states):
+        for name, tensor in sorted(state.items()):
             total.update(f"{number} {name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             total.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return total.hexdigest()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from xret._errors import UserError
 from xret.encoder import Encoded
+from xret.encoder.lora import base_fingerprint, is_adapted, is_adapter
 from xret.model.chunks import Chunks
 
 
@@ -51,9 +52,9 @@ class DualEncoder(nn.Module):
         return encoded._replace(vector=F.normalize(vector.float(), dim=-1))
 
     def trained_state(self) -> dict[str, Tensor]:
-        """Return the state without that of frozen encoders, which comes from where they were loaded from."""
-        frozen = self._frozen()
-        return {name: value for name, value in self.state_dict().items() if not name.startswith(frozen)}
+        """Return the state without what no training changes: frozen encoders, and the networks under adapters."""
+        left_out = self._left_out()
+        return {name: value for name, value in self.state_dict().items() if name not in left_out}
 
     def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
         """Take in what `trained_state` gave.
@@ -62,17 +63,27 @@ class DualEncoder(nn.Module):
             UserError: it is the state of another model.
         """
         missing, unexpected = self.load_state_dict(dict(state), strict=False)
-        frozen = self._frozen()
-        wrong = [name for name in missing if not name.startswith(frozen)] + unexpected
+        left_out = self._left_out()
+        wrong = [name for name in missing if name not in left_out] + unexpected
         if wrong:
             raise UserError(f"the weights are those of another model: {len(wrong)} names differ, {wrong[0]} for one")
 
-    def _frozen(self) -> tuple[str, ...]:
-        return tuple(f"encoders.{modality}." for modality, encoder in self.encoders.items() if encoder.frozen)
+    def _left_out(self) -> set[str]:
+        """Return the names of the weights that no training changes."""
+        names: set[str] = set()
+        for modality, encoder in self.encoders.items():
+            prefix = f"encoders.{modality}."
+            if encoder.frozen:
+                names |= {f"{prefix}{name}" for name in encoder.state_dict()}
+            elif is_adapted(encoder):
+                state = cast(Any, encoder).network.state_dict()
+                names |= {f"{prefix}network.{name}" for name in state if not is_adapter(name)}
+        return names
 
     def frozen_fingerprints(self) -> dict[str, str]:
-        """Return modality -> fingerprint of each frozen encoder."""
-        return {m: str(cast(Any, e).fingerprint()) for m, e in self.encoders.items() if e.frozen}
+        """Return modality -> fingerprint of each frozen encoder, and of the network under each one's adapters."""
+        found = {m: str(cast(Any, e).fingerprint()) for m, e in self.encoders.items() if e.frozen}
+        return found | {m: base_fingerprint(e) for m, e in self.encoders.items() if not e.frozen and is_adapted(e)}
 
     def parameter_groups(
         self, others: Iterable[nn.Module], lr: float, others_lr: float, weight_decay: float

@@ -77,6 +77,11 @@ class RunFolder:
         return self.path / "checkpoints/best.ckpt"
 
     @property
+    def start(self) -> Path:
+        """The weights that train, as they were before training."""
+        return self.path / "checkpoints/start.ckpt"
+
+    @property
     def metrics(self) -> Path:
         """The final figures; exists only when the run is complete."""
         return self.path / "metrics.json"

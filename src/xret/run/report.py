@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 _COLUMNS = ("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "map", "ndcg_at_10", "median_rank")
 _TITLES = ("R@1", "R@5", "R@10", "MRR", "mAP", "nDCG@10", "median rank")
@@ -25,7 +26,7 @@ def table(metrics: Mapping[str, float], split: str) -> str:
     for direction in directions:
         prefix = f"{split}/{direction}/"
         lines.append(_line(direction.replace("_to_", " → "), prefix, "", metrics))
-        for kind, name in (("ridge_", "ridge regression"), ("chance_", "chance")):
+        for kind, name in (("ridge_", "ridge regression"), ("chance_", "chance"), ("before_", "before training")):
             if f"{prefix}{kind}recall_at_1" in metrics:
                 lines.append(_line(f"&nbsp; {name}", prefix, kind, metrics))
     return "\n".join(lines).replace("&nbsp; ", "  ")
@@ -82,6 +83,27 @@ def costs(cost: Mapping[str, object]) -> list[str]:
     return lines
 
 
+def kept(metrics: Mapping[str, float], cost: Mapping[str, Any], split: str) -> list[str]:
+    """Return the line that sets a student beside its teacher; nothing where there was none.
+
+    Args:
+        metrics: flat, with "test/text_to_image/kept_recall_at_10" and so on.
+        cost: see `xret.run.cost.cost`, with that of the teacher under "teacher".
+        split: "test", "val", ...
+    """
+    name = "/kept_recall_at_10"
+    shares = {k.split("/")[1]: v for k, v in metrics.items() if k.startswith(f"{split}/") and k.endswith(name)}
+    if not shares or "teacher" not in cost:
+        return []
+    each = ", ".join(f"{direction.replace('_to_', ' → ')} {100 * share:.1f}" for direction, share in shares.items())
+    mean = 100 * sum(shares.values()) / len(shares)
+    theirs = cost["teacher"]
+    rates = [f"{m}s {rate / theirs['encode_per_s'][m]:.2f}" for m, rate in cost["encode_per_s"].items()]
+    speed = f"; encodes {' and '.join(rates)} times as fast" if rates else ""
+    size = cost["vector_bytes"] / theirs["vector_bytes"]
+    return [f"of its teacher: keeps {mean:.1f} % of R@10 ({each}){speed}; bytes per vector: {size:.2f} of its"]
+
+
 def summary(folder: Path, metrics: Mapping[str, float], cost: Mapping[str, object], wanted: Mapping[str, float]) -> str:
     """Return the last lines of a training: table, costs, targets, what to type next, and where the run is.
 
@@ -94,7 +116,9 @@ def summary(folder: Path, metrics: Mapping[str, float], cost: Mapping[str, objec
             "",
             table(metrics, split),
             "",
+            *([table(metrics, "retention"), ""] if any(n.startswith("retention/") for n in metrics) else []),
             *costs(cost),
+            *kept(metrics, cost, split),
             *targets(metrics, wanted),
             "next:",
             *([f"  python -m xret evaluate run={shown} split=val"] if (folder / "checkpoints").is_dir() else []),

@@ -263,3 +263,18 @@ def test_minilm_vector_does_not_depend_on_what_else_is_in_the_batch(minilm):
     together = minilm(minilm.collate(texts)).vector
     for text, vector in zip(texts, together, strict=True):
         torch.testing.assert_close(minilm(minilm.collate([text])).vector[0], vector, atol=1e-5, rtol=0)
+
+
+def test_a_network_cut_short_gives_what_the_whole_one_has_behind_that_block(checkpoint, texts):
+    folder = checkpoint("bert")
+    cut, whole = Transformer(folder, layers=2), hf.BertModel.from_pretrained(folder).eval()
+    given = cut.collate(texts)
+    states = whole(given["input_ids"], attention_mask=given["attention_mask"], output_hidden_states=True).hidden_states
+    assert len(states) == 4
+    mask = given["attention_mask"].bool()
+    torch.testing.assert_close(cut(given).tokens[mask], states[2][mask], atol=1e-5, rtol=1e-5)
+    assert cut.fingerprint() != Transformer(folder).fingerprint()
+    with pytest.raises(UserError, match="lacks"):
+        Transformer(folder, layers=4)
+    with pytest.raises(ValueError, match="layers must be at least 1"):
+        Transformer(folder, layers=0)

@@ -24,7 +24,8 @@ class ALIGN(nn.Module):
         fit: how the reader brings a picture to the size the model was trained on: crop, pad or squash.
         mean: per channel, of pixels in [0, 1].
         std: per channel, of pixels in [0, 1].
-        train: head (nothing of the network), last_N (its last N blocks and all behind them) or all.
+        train: head (nothing of the network), last_N (its last N blocks and all behind them), lora_R
+            (adapters of rank R, see `xret.encoder.lora`) or all.
         lr: learning rate of the encoder.
 
     Raises:

@@ -27,7 +27,8 @@ class CLIP(nn.Module):
         fit: how the reader brings a picture to the size the model was trained on: crop, pad or squash.
         mean: per channel, of pixels in [0, 1].
         std: per channel, of pixels in [0, 1].
-        train: head (nothing of the network), last_N (its last N blocks, the norm and the projection) or all.
+        train: head (nothing of the network), last_N (its last N blocks, the norm and the projection),
+            lora_R (adapters of rank R beside its attention) or all.
         lr: learning rate of the encoder.
 
     Raises:

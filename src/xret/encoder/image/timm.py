@@ -32,7 +32,8 @@ class Timm(nn.Module):
         fit: how the reader brings a picture to that size: crop, pad or squash.
         mean: per channel, of pixels in [0, 1]; null: what the model was trained on.
         std: per channel, of pixels in [0, 1]; null: what the model was trained on.
-        train: head (nothing of the network), last_N (its last N blocks and all behind them) or all.
+        train: head (nothing of the network), last_N (its last N blocks and all behind them), lora_R
+            (adapters of rank R, see `xret.encoder.lora`) or all.
         drop_path: stochastic depth in the parts that train, in [0, 1).
         stages: last, or all: the vector also holds the mean and the spread over all places of what each earlier stage
             gives, the hypercolumns of Hariharan et al. 2015, https://arxiv.org/abs/1411.5752 (sec. 3), without their

@@ -22,7 +22,8 @@ class ALIGN(nn.Module):
     Args:
         model: a hub name, a local folder, or ``pkg://package/path``.
         max_tokens: texts are cut to this many tokens, special ones included.
-        train: head (nothing of the network), last_N (its last N blocks and the projection) or all.
+        train: head (nothing of the network), last_N (its last N blocks and the projection),
+            lora_R (adapters of rank R beside its attention) or all.
         lr: learning rate of the encoder.
 
     Raises:

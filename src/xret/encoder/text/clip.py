@@ -23,7 +23,8 @@ class CLIP(nn.Module):
     Args:
         model: a hub name, a local folder, or ``pkg://package/path``.
         max_tokens: texts are cut to this many tokens, start and end included.
-        train: head (nothing of the network), last_N (its last N blocks, the norm and the projection) or all.
+        train: head (nothing of the network), last_N (its last N blocks, the norm and the projection),
+            lora_R (adapters of rank R beside its attention) or all.
         lr: learning rate of the encoder.
 
     Raises:

@@ -32,7 +32,9 @@ class Transformer(nn.Module):
         model: a hub name, a local folder, or ``pkg://package/path``.
         pooling: cls, mean, max or gpo. Only gpo has parameters; they always train.
         max_tokens: texts are cut to this many tokens, special ones included.
-        train: head (nothing of the network), last_N (its last N blocks) or all.
+        train: head (nothing of the network), last_N (its last N blocks), lora_R (adapters of rank R beside its
+            attention) or all.
+        layers: keep only the first so many blocks: a smaller network, to be taught by the whole one; null: all of them.
         dropout: in the parts that train; null keeps what the checkpoint says.
         lr: learning rate of the encoder.
         weights: name of a word list (colour, style, material, promotion) -> how much its words count in the mean, where
@@ -52,6 +54,7 @@ class Transformer(nn.Module):
         pooling: str = "mean",
         max_tokens: int = 64,
         train: str = "head",
+        layers: int | None = None,
         dropout: float | None = None,
         lr: float = 1e-5,
         weights: Mapping[str, float] | None = None,
@@ -61,10 +64,12 @@ class Transformer(nn.Module):
         lexicon = _lexicon(weights, lexicons, pooling)
         if dropout is not None and not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1) or null, got {dropout}")
+        if layers is not None and layers < 1:
+            raise ValueError(f"layers must be at least 1 or null, got {layers}")
         self.lr = check_lr(lr)
         self.pooling = make_pooling(pooling, TEXT)
         tokenizer = load_tokenizer(model)
-        self.network: Any = cast(Any, load_model(AutoModel, model))
+        self.network: Any = cast(Any, load_model(AutoModel, model, layers))
         self.collate = Tokens(tokenizer, max_tokens, _positions(self.network), lexicon)
         if pooling == "cls":
             self.pooling = Cls(last=cls_is_last(tokenizer))
