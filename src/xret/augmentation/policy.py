@@ -1,7 +1,7 @@
 """A policy: which operations, on how many training items, from which epoch on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from xret.augmentation._checks import check_share
 from xret.augmentation.text._words import changed
 
 Operation = Callable[[Any, np.random.Generator], Any]
+Chosen = TypeVar("Chosen")
 
 
 class PairOperation(Protocol):
@@ -29,9 +30,9 @@ class Policy:
     ``Policy(text={"swap": Swap()}).change("text", "a small dog", np.random.default_rng(0))``
 
     Args:
-        text: name -> operation on captions, in the order in which they are applied; None for none.
-        image: name -> operation on pictures; None for none.
-        pairs: name -> operation on two pairs, of which at most one is applied; None for none.
+        text: name -> operation on captions, in the order in which they are applied; None in its place leaves one out.
+        image: name -> operation on pictures, likewise.
+        pairs: name -> operation on two pairs, of which at most one is applied to a pair.
         share: of the training items, how many are changed at full strength, in [0, 1]; the others stay as they are. A
             pair operation has its own ``p`` of the pairs.
         ramp_epochs: strength rises evenly over so many epochs, from the first step to full; 0: full from the start.
@@ -46,20 +47,17 @@ class Policy:
 
     def __init__(
         self,
-        text: Mapping[str, Operation] | None = None,
-        image: Mapping[str, Operation] | None = None,
-        pairs: Mapping[str, PairOperation] | None = None,
+        text: Mapping[str, Operation | None] | None = None,
+        image: Mapping[str, Operation | None] | None = None,
+        pairs: Mapping[str, PairOperation | None] | None = None,
         share: float = 0.5,
         ramp_epochs: int = 0,
         views: int | None = 4,
         seed: int = 0,
         start: bool = False,
     ) -> None:
-        self.operations: dict[str, tuple[Operation, ...]] = {
-            "text": tuple((text or {}).values()),
-            "image": tuple((image or {}).values()),
-        }
-        self.pairs = tuple((pairs or {}).values())
+        self.operations = {"text": _chosen(text), "image": _chosen(image)}
+        self.pairs = _chosen(pairs)
         if not any(self.operations.values()) and not self.pairs:
             raise ValueError("augmentation needs an operation under text, image or pairs; augmentation=none has none")
         check_share("share", share)
@@ -96,11 +94,12 @@ class Policy:
         """Return what the pair operation of a number makes of two items of a modality."""
         return getattr(self.pairs[number], modality)(a, b, rng)
 
-    def describe(self, modality: str) -> str:
-        """Return all that decides what `change` makes of an item, for a fingerprint."""
-        return repr(self.changes(modality))
-
     @staticmethod
     def words_changed(before: str, after: str) -> int:
         """Return how many words of a caption are other ones."""
         return changed(before, after)
+
+
+def _chosen(operations: Mapping[str, Chosen | None] | None) -> tuple[Chosen, ...]:
+    """Return the operations that are not switched off."""
+    return tuple(operation for operation in (operations or {}).values() if operation is not None)

@@ -304,10 +304,10 @@ class PairDataset(Dataset[Batch]):
                 self._report(chosen, error)
                 chosen = np.delete(chosen, list(error.faults))
                 continue
-            parts = (torch.from_numpy(a[chosen]) for a in (self._groups, self._weights, self._domains))
+            group, weight, domain = (torch.from_numpy(a[chosen]) for a in (self._groups, self._weights, self._domains))
             extra = {name: give(chosen, draw) for name, give in self._extras.items()}
-            more = {"others": given.others, "health": given.health}
-            return Batch(given.inputs, *parts, row=torch.from_numpy(chosen), extra=extra, **more)
+            row = torch.from_numpy(chosen)
+            return Batch(given.inputs, group, weight, domain, row, extra, given.others, given.health)
         raise UserError("none of the files of a batch can be read; the log names them")
 
     def _as_they_are(self, rows: np.ndarray, _draw: Draw) -> Given:

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -102,6 +102,28 @@ def encode_items(
             yield _encoded(encoder, part)
     finally:
         encoder.train(training)
+
+
+def pictures(
+    refs: Sequence[str], root: Path, image_px: int, fit: str, batch_size: int, workers: int = 2, progress: bool = True
+) -> Iterator[tuple[np.ndarray, list[np.ndarray], tuple[Broken, ...]]]:
+    """Read pictures by the batch, in processes of their own.
+
+    Args:
+        refs: N media references.
+        root: folder that they are relative to.
+        image_px: see `xret.data.reading.read_image`.
+        fit: see `xret.data.reading.read_image`.
+        batch_size: pictures at a time.
+        workers: processes that read; 0 reads in this one.
+        progress: show rate and time left.
+
+    Yields:
+        Positions (B,); B pictures (3, H, W) uint8, zero where they cannot be read; and which these are.
+    """
+    raw = _loader(_Pictures(root, tuple(refs), image_px, fit, batch_size), workers)
+    for part in _watched(raw, len(refs), "pictures") if progress else raw:
+        yield part.positions, part.content, part.broken
 
 
 def unreadable(
