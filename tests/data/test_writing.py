@@ -15,9 +15,7 @@ def test_what_is_written_is_read_again(tmp_path):
         (root / name).write_bytes(name.encode())
     (tmp_path / "far.png").write_bytes(b"far")
     rows = (
-        Row(
-            "1", "g", {"image": "sub/a.png", "text": 'says "hi", twice\nand more'}, "train", 0.5, "d", "en", {"k": "v"}
-        ),
+        Row("1", "g", {"image": "sub/a.png", "text": 'says "hi",\nand more'}, "train", 0.5, "d", "en", {"k": "v"}),
         Row("2", "h", {"image": "b.svg#line", "text": "红苹果"}, "val"),
         Row("3", "h", {"image": str(tmp_path / "far.png"), "text": "far"}, "test", attributes={"other": "x"}),
     )
