@@ -89,12 +89,13 @@ def test_how_much_was_changed_stands_beside_the_losses(xret, small, policy, monk
     seen, remember = {}, RetrievalModule._remember
 
     def keep(self, figures):
-        seen.update({name: float(value) for name, value in figures.items()})
+        seen.update({name: float(value.detach()) for name, value in figures.items()})
         remember(self, figures)
 
     monkeypatch.setattr(RetrievalModule, "_remember", keep)
     run = [*small, *policy[:2], "trainer.max_epochs=1", "details=false", "augmentation.share=1.0"]
-    assert xret("train", *run, "hydra.run.dir=run")[0] == 0
+    code, _, err = xret("train", *run, "hydra.run.dir=run")
+    assert code == 0, err
     assert 0.4 < seen["augmented_text"] < 1
     assert 0.3 < seen["changed_words"] < 3
     assert 0.5 < seen["augmented_image"] <= 1

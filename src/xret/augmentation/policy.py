@@ -15,7 +15,9 @@ Chosen = TypeVar("Chosen")
 class PairOperation(Protocol):
     """Makes one pair of two, see `xret.augmentation.pairs`."""
 
-    p: float
+    @property
+    def p(self) -> float:
+        """Probability that a pair is mixed."""
 
     def image(self, a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return one picture of two."""
