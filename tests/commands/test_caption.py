@@ -36,6 +36,27 @@ def writer(tmp_path_factory):
     return str(folder)
 
 
+@pytest.fixture(scope="module")
+def blip(tmp_path_factory):
+    """The folder of a BLIP model, whose `generate` is its own."""
+    torch.manual_seed(4)
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32}
+    marks = {"bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0}
+    say = {"vocab_size": len(WORDS), "max_position_embeddings": 40, "encoder_hidden_size": 16, **marks, **sizes}
+    see = {"image_size": 16, "patch_size": 8, **sizes}
+    config = hf.BlipConfig(text_config=say, vision_config=see, projection_dim=16, image_text_hidden_size=16)
+    network = hf.BlipForConditionalGeneration(config)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "norm" not in name.lower():
+                parameter.normal_(std=0.5)
+    folder = tmp_path_factory.mktemp("blip")
+    network.eval().save_pretrained(folder)
+    hf.BertTokenizer(vocab={w: i for i, w in enumerate(WORDS)}).save_pretrained(folder)
+    hf.BlipImageProcessor(size={"height": 16, "width": 16}).save_pretrained(folder)
+    return str(folder)
+
+
 def table(name):
     with Path(name).open(newline="") as file:
         return list(csv.DictReader(file))
@@ -78,6 +99,15 @@ def test_several_captions_and_pictures_that_stay_where_they_are(xret, shapes, wr
     assert len(new) > len({r["image"] for r in new})
     assert len({(r["image"], r["text"]) for r in rows}) == len(rows)
     assert os.listdir("more") == ["pairs.csv"]
+
+
+def test_blip_writes_too(xret, shapes, blip):
+    data = ["data=table", f"data.path={shapes}", f"model={blip}", "batch.workers=0", "limit=6", "media=false"]
+    code, _, err = xret("caption", *data, "captions=2", "max_tokens=5", "hydra.run.dir=more")
+    assert code == 0, err
+    new = [r for r in table("more/pairs.csv") if r["source"] == blip]
+    assert new
+    assert all(1 <= len(r["text"].split()) <= 5 and set(r["text"].split()) <= set(WORDS) for r in new)
 
 
 def test_a_picture_that_cannot_be_read_gets_no_caption(xret, shapes, writer):

@@ -102,6 +102,14 @@ def test_a_mixed_pair_holds_both_things_and_tells_whose():
     assert abs(mixed / np.sum(partner[rows] >= 0) - 0.5) < 0.1
 
 
+def test_mixing_rises_with_the_ramp_too():
+    augment = anew(pairs={"mixgen": MixGen(p=0.8)}, share=0.0, ramp_epochs=3)
+    rows = np.tile(TRAIN, 200)
+    share = [float(augment(rows, drawn(epoch)).health["mixed_pairs"]) for epoch in (0, 3)]
+    possible = [np.mean(Partners(TRAIN, GROUPS, 0)(epoch)[TRAIN] >= 0) for epoch in (0, 3)]
+    assert share == pytest.approx([0.2 * possible[0], 0.8 * possible[1]], abs=0.04)
+
+
 def test_stored_versions_are_drawn_evenly_and_fit_their_items():
     augment = stored(Policy(text={"shout": shout}, share=0.8, views=2))
     rows = np.tile(TRAIN, 500)

@@ -45,10 +45,13 @@ class Words(NamedTuple):
         """Take out a word, and the gap before it where another stays."""
         del self.words[place]
         before, behind = self.gaps[place : place + 2]
-        kept = (
-            behind if before.isspace() or not before else before if behind.isspace() or not behind else before + behind
-        )
-        self.gaps[place : place + 2] = [kept if place else before + behind.lstrip()]
+        if not place:
+            gap = before + behind.lstrip()
+        elif not before.strip():
+            gap = behind
+        else:
+            gap = before if not behind.strip() else before + behind
+        self.gaps[place : place + 2] = [gap]
 
     def insert(self, place: int, word: str, space: str = " ") -> None:
         """Put a word before the one at ``place``, or behind the last."""
