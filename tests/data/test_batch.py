@@ -176,12 +176,12 @@ def test_pairs_of_one_thing_are_right_within_their_group_and_wrong_elsewhere():
 
 
 def test_a_pair_of_two_things_is_neither_right_nor_wrong_for_its_parts():
-    # 0: one and two; 1: two; 2: one; 3: three; 4: two and three; 5: two and one, the other way round
-    batch = with_others([1, 2, 1, 3, 2, 2], [2, 2, 1, 3, 3, 1])
+    # 0: one and two; 1: two; 2: one; 3: three; 4: two and three; 5: two and one, the other way round; 6: four and two
+    batch = with_others([1, 2, 1, 3, 2, 2, 4], [2, 2, 1, 3, 3, 1, 2])
     right, neither = batch.relation()
-    things = [{1, 2}, {2}, {1}, {3}, {2, 3}, {1, 2}]
-    for i in range(6):
-        for j in range(6):
+    things = [{1, 2}, {2}, {1}, {3}, {2, 3}, {1, 2}, {4, 2}]
+    for i in range(7):
+        for j in range(7):
             assert bool(right[i, j]) == (i == j)
             assert bool(neither[i, j]) == (i != j and bool(things[i] & things[j])), (i, j)
 
