@@ -40,7 +40,7 @@ def step_of(*, rows, groups=None):
 def held(bank):
     """What is held, as a set of (row, group, the text and the image vector)."""
     vectors = [[tuple(v) for v in bank.held(m).tolist()] for m in ("text", "image")]
-    return set(zip(bank.row[: bank.filled].tolist(), bank.groups().tolist(), *vectors, strict=True))
+    return set(zip(bank.row[: bank.filled].tolist(), bank.groups()[0].tolist(), *vectors, strict=True))
 
 
 @pytest.mark.parametrize(("size", "batches"), [(7, (3, 3, 3, 3)), (6, (3, 3, 3)), (2, (3, 5)), (20, (4, 4)), (1, (2,))])

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._needs import NOTHING, Needs
+from xret.data.augmented import Augmented
 from xret.data.batch import Extra, ImageProvider, PairDataset, Stored, TextProvider
 from xret.data.cache import FeatureCache
 from xret.data.encoding import features, unreadable
@@ -91,6 +92,7 @@ class Prepared:
         raw: modality -> the same from raw input, always.
         training: modality -> the same for training: `given`, but where a switch needs raw input.
         partner: rows that were mismatched on purpose -> the row whose partner they hold; see `noise`.
+        augment: makes the tensors of training batches in place of `training`, where augmentation is on.
     """
 
     manifest: Manifest
@@ -99,6 +101,7 @@ class Prepared:
     given: dict[str, Provider]
     raw: dict[str, Provider]
     training: dict[str, Provider]
+    augment: Augmented | None = None
     partner: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -144,7 +147,13 @@ class Prepared:
             domains=np.array([domains[row.domain] for row in self.manifest.rows], dtype=np.int64),
             extras=extras,
             seed=seed,
+            augment=self.augment,
         )
+
+
+def feature_cache(cfg: DictConfig) -> FeatureCache:
+    """Return the cache that ``cfg.cache`` names."""
+    return FeatureCache(Path(cfg.cache.dir) if cfg.cache.dir else None, cfg.cache.max_gb)
 
 
 def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Needs = NOTHING) -> Prepared:
@@ -159,7 +168,7 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
     Raises:
         UserError: a row is broken and ``data.on_error`` is "fail", or nothing is left.
     """
-    cache = FeatureCache(Path(cfg.cache.dir) if cfg.cache.dir else None, cfg.cache.max_gb)
+    cache = feature_cache(cfg)
     given: dict[str, Provider] = {}
     raw: dict[str, Provider] = {}
     items: dict[str, Items] = {}

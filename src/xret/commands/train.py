@@ -73,6 +73,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from pytorch_lightning import seed_everything
 
     from xret.commands._assembly import build, build_model, prepare
+    from xret.commands._augmentation import augment
     from xret.commands._begin import begin as begin_projections
     from xret.commands._fit import Fit
     from xret.commands._measure import of_split, require
@@ -92,7 +93,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
     clean = prepare(cfg, manifest, model, needs(cfg))
-    prepared = with_noise(cfg, clean)
+    prepared = augment(cfg, with_noise(cfg, clean), model)
     facts = _facts(cfg, record, clean.manifest, model.frozen_fingerprints(), _noise(cfg, record, prepared))
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")

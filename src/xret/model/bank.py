@@ -36,6 +36,7 @@ class Bank(nn.Module):
 
     vectors: Tensor
     group: Tensor
+    others: Tensor
     row: Tensor
     offered: Tensor
     taken: Tensor
@@ -49,6 +50,7 @@ class Bank(nn.Module):
         self.places = {modality: i for i, modality in enumerate(modalities)}
         self.register_buffer("vectors", torch.zeros(len(self.places), size, dim))
         self.register_buffer("group", torch.full((size,), -1))
+        self.register_buffer("others", torch.full((size,), -1))
         self.register_buffer("row", torch.full((size,), -1))
         self.register_buffer("offered", torch.tensor(0))  # batches so far
         self.register_buffer("taken", torch.tensor(0))  # rows so far; where the next one goes follows from it
@@ -77,9 +79,9 @@ class Bank(nn.Module):
         """
         return self.vectors[self.places[modality], : self.filled]
 
-    def groups(self) -> Tensor:
-        """Return the groups of what is held, (n,) int64."""
-        return self.group[: self.filled]
+    def groups(self) -> tuple[Tensor, Tensor]:
+        """Return the groups of what is held, (n,) int64, and those of the second things; see `Batch.others`."""
+        return self.group[: self.filled], self.others[: self.filled]
 
     @torch.no_grad()
     def put(self, pairs: Pairs) -> None:
@@ -92,7 +94,8 @@ class Bank(nn.Module):
             where = torch.arange(taken + kept.start, taken + count, device=self.group.device) % self.size
             for modality, place in self.places.items():
                 self.vectors[place, where] = pairs.vectors[modality][kept].to(self.vectors.dtype)
-            self.group[where], self.row[where] = pairs.group[kept], pairs.row[kept]
+            others = pairs.group if pairs.others is None else pairs.others
+            self.group[where], self.row[where], self.others[where] = pairs.group[kept], pairs.row[kept], others[kept]
             taken += count
         self._counts = offered + 1, taken
         self.offered += 1

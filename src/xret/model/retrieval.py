@@ -6,6 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
+from xret.data.batch import related
 from xret.model.bank import Bank
 from xret.model.step import Pairs, Step
 
@@ -14,7 +15,8 @@ class Retrieval(nn.Module):
     """Loss and miner, in both directions, averaged.
 
     Two items of a batch are positives when they share a group; neither direction ever sees the other rows of a group
-    as negatives. The targets of a query are those of `Step.shared` and, behind them, what the bank holds.
+    as negatives. The targets of a query are those of `Step.shared` and, behind them, what the bank holds. What is
+    neither right nor wrong (`xret.data.batch.related`) is out of a miner's sight, and no negative.
 
     Args:
         loss: ``loss(scores, positives, negatives, weight) -> scalar``, see `xret.loss`.
@@ -31,8 +33,8 @@ class Retrieval(nn.Module):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Return ``{"retrieval": ()}``; health gets the share of rows for which the miner found a negative."""
         losses, found = [], []
-        for scores, positives in self._directions(step.shared):
-            negatives = self.miner(scores, positives)
+        for scores, positives, neither in self._directions(step.shared):
+            negatives = self._mined(scores, positives, neither)
             losses.append(self.loss(scores, positives, negatives, step.shared.weight))
             found.append(negatives.any(dim=1).float().mean())
         step.health["rows_with_negative"] = torch.stack(found).mean()
@@ -62,34 +64,47 @@ class Retrieval(nn.Module):
         """
         verdicts = []
         weight = step.shared.weight
-        for scores, positives in self._directions(step.shared):
+        for scores, positives, neither in self._directions(step.shared):
             flat = scores.mean().expand_as(scores)
-            real = self.loss(scores, positives, self.miner(scores, positives), weight)
-            rest = self.loss(flat, positives, self.miner(flat, positives), weight)
+            real = self.loss(scores, positives, self._mined(scores, positives, neither), weight)
+            rest = self.loss(flat, positives, self._mined(flat, positives, neither), weight)
             stuck = (real - rest).abs() <= tolerance * rest.abs().clamp(min=1e-6)
             verdicts.append(stuck & (scores.std() < tolerance))
         return torch.stack(verdicts).all()
 
-    def _directions(self, pairs: Pairs) -> list[tuple[Tensor, Tensor]]:
-        """Return scores (N, N + n) float32 and positives (N, N + n) for every ordered pair of modalities.
+    def _mined(self, scores: Tensor, positives: Tensor, neither: Tensor | None) -> Tensor:
+        """Return the negatives (Q, T); to the miner, what is neither right nor wrong is as far away as can be."""
+        if neither is None:
+            return self.miner(scores, positives)
+        return self.miner(scores.detach().masked_fill(neither, -1), positives) & ~neither
+
+    def _directions(self, pairs: Pairs) -> list[tuple[Tensor, Tensor, Tensor | None]]:
+        """Return scores (N, N + n) float32, what is right and what is neither, for every ordered pair of modalities.
 
         The first N targets are those of the pairs, the others the n that the bank holds.
         """
-        positives = pairs.group[:, None] == pairs.group[None, :]
+        positives, neither = self._relation(pairs)
         directions = []
         with torch.autocast(positives.device.type, enabled=False):
             for query, target in combinations(pairs.vectors, 2):
                 scores = pairs.vectors[query] @ pairs.vectors[target].T
-                directions += [self._widened(pairs, query, target, scores, positives)]
-                directions += [self._widened(pairs, target, query, scores.T, positives)]  # positives are symmetric
+                directions += [(self._widened(pairs, query, target, scores), positives, neither)]
+                directions += [(self._widened(pairs, target, query, scores.T), positives, neither)]  # it is symmetric
         return directions
 
-    def _widened(
-        self, pairs: Pairs, query: str, target: str, scores: Tensor, positives: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return scores and positives (N, N) with n columns more, one for each row of the bank."""
+    def _relation(self, pairs: Pairs) -> tuple[Tensor, Tensor | None]:
+        """Return which targets (N, N + n) are right, and which are neither; the same in every direction."""
+        own = pairs.group, pairs.others
+        positives, neither = related(own, own)
         if self.bank is None or not self.bank.filled:
-            return scores, positives
-        again = pairs.group[:, None] == self.bank.groups()[None, :]
-        further = pairs.vectors[query] @ self.bank.held(target).T
-        return torch.cat([scores, further], dim=1), torch.cat([positives, again], dim=1)
+            return positives, neither
+        again, doubtful = related(own, self.bank.groups())
+        neither = torch.zeros_like(positives) if neither is None else neither
+        doubtful = torch.zeros_like(again) if doubtful is None else doubtful
+        return torch.cat([positives, again], dim=1), torch.cat([neither, doubtful], dim=1)
+
+    def _widened(self, pairs: Pairs, query: str, target: str, scores: Tensor) -> Tensor:
+        """Return scores (N, N) with n columns more, one for each row of the bank."""
+        if self.bank is None or not self.bank.filled:
+            return scores
+        return torch.cat([scores, pairs.vectors[query] @ self.bank.held(target).T], dim=1)

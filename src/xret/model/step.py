@@ -1,7 +1,7 @@
 """What an objective sees of one training step."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -22,6 +22,7 @@ class Pairs:
         weight: (N,) float32, how much a pair counts.
         domain: (N,) int64.
         row: (N,) int64, where each pair stands among the rows of the data set.
+        others: (N,) int64, groups of the second things of pairs that are made of two; None where none is.
     """
 
     vectors: dict[str, Tensor]
@@ -29,6 +30,7 @@ class Pairs:
     weight: Tensor
     domain: Tensor
     row: Tensor
+    others: Tensor | None = None
 
 
 def _as_it_is(tensor: Tensor) -> Tensor:
@@ -84,15 +86,18 @@ class Step:
     def everywhere(self) -> Pairs:
         """The pairs of all processes whatever ``gather`` says, vectors without a gradient: the same in each of them."""
         if self.gather:
-            vectors = {m: v.detach() for m, v in self.shared.vectors.items()}
-            return Pairs(vectors, self.shared.group, self.shared.weight, self.shared.domain, self.shared.row)
+            return replace(self.shared, vectors={m: v.detach() for m, v in self.shared.vectors.items()})
         return self.pairs(lambda tensor: self.gathered(tensor.detach()))
 
     def pairs(self, take: Callable[[Tensor], Tensor]) -> Pairs:
         """Return the pairs of this process with ``take`` applied to each tensor."""
         batch = self.batch
         vectors = {m: take(e.vector) for m, e in self.encoded.items()}
-        return Pairs(vectors, take(batch.group), take(batch.weight), take(batch.domain), take(batch.row))
+        others = batch.others
+        if others is None and take is not _as_it_is:  # another process may have some
+            others = batch.group
+        others = None if others is None else take(others)
+        return Pairs(vectors, take(batch.group), take(batch.weight), take(batch.domain), take(batch.row), others)
 
 
 @runtime_checkable
