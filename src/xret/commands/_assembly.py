@@ -90,6 +90,7 @@ class Prepared:
         given: modality -> what gives tensors for items to measure: stored features, or reading and tokenising.
         raw: modality -> the same from raw input, always.
         training: modality -> the same for training: `given`, but where a switch needs raw input.
+        target: the domain that the model is adapted to, made ready for it too.
     """
 
     manifest: Manifest
@@ -98,6 +99,7 @@ class Prepared:
     given: dict[str, Provider]
     raw: dict[str, Provider]
     training: dict[str, Provider]
+    target: "Prepared | None" = None
 
     @property
     def features(self) -> dict[str, np.ndarray]:

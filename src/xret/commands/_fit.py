@@ -91,7 +91,7 @@ class Fit:
             items={m: len(i) for m, i in self.items.items()},
             seed=cfg.seed,
         )
-        self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience)
+        self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience, cfg.keep)
         self.interrupt = Interrupt(record)
         self.pruning = pruning
         self.logger = begin_tracking(cfg, record, prepared.manifest, digest)

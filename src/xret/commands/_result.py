@@ -11,6 +11,7 @@ from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
 from xret.commands._fit import Fit, begin_tracking
 from xret.commands._measure import Ridge, arrays, encode_split, measure, picture, require
+from xret.commands._target import NAME, measure_target
 from xret.metric import Tasks
 from xret.run import report, tracking
 from xret.run.cost import cost
@@ -91,6 +92,10 @@ def finish(
         values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
+    if prepared.target is not None and cfg.test:
+        values, found = measure_target(model, prepared, prepared.target, protocol, cfg.seed)
+        metrics |= {f"{NAME}/{name}": value for name, value in values.items()}
+        queries |= arrays(found, NAME)
     record.write_arrays("per_query.npz", queries)
     if _detailed(cfg):
         _draw(record, prepared, split, tasks, vectors, result)

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from xret.commands._assembly import Prepared
     from xret.commands._fit import Validate
-    from xret.data.manifest import Manifest
     from xret.metric import Tasks
     from xret.run.folder import RunFolder
 
@@ -76,6 +76,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._measure import require
     from xret.commands._needs import needs
     from xret.commands._result import check_names, finish
+    from xret.commands._target import target
     from xret.data.split import first_groups, fold
     from xret.run.trial import pruning
 
@@ -85,8 +86,8 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
-    prepared = prepare(cfg, manifest, model, needs(cfg))
-    facts = _facts(cfg, record, prepared.manifest, model.frozen_fingerprints())
+    prepared = replace(prepare(cfg, manifest, model, needs(cfg)), target=target(cfg, model))
+    facts = _facts(cfg, record, prepared, model.frozen_fingerprints())
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")
     tasks = require(protocol, prepared.split("val")[0], "val")
@@ -110,11 +111,12 @@ def _closed(cfg: DictConfig) -> DictConfig:
     return closed
 
 
-def _facts(cfg: DictConfig, record: "RunFolder", manifest: "Manifest", frozen: dict[str, str]) -> dict[str, Any]:
+def _facts(cfg: DictConfig, record: "RunFolder", prepared: "Prepared", frozen: dict[str, str]) -> dict[str, Any]:
     """Write what the run is made of, and return it."""
     from xret.data.split import split_digest
     from xret.run.provenance import provenance
 
+    manifest = prepared.manifest
     record.write_lines("rejected.jsonl", manifest.rejected)
     record.write_text("split.csv", "id,group,split\n" + "".join(f"{r.id},{r.group},{r.split}\n" for r in manifest.rows))
     facts = {
@@ -124,6 +126,8 @@ def _facts(cfg: DictConfig, record: "RunFolder", manifest: "Manifest", frozen: d
         "split_hash": split_digest(manifest),
         "frozen": frozen,
     }
+    if prepared.target is not None:
+        facts["target_hash"] = prepared.target.manifest.digest()
     record.write_json("provenance.json", provenance(**facts))
     return facts
 
