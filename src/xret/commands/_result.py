@@ -93,8 +93,8 @@ def finish(
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
     if prepared.target is not None and cfg.test:
-        values, found = measure_target(model, prepared, prepared.target, protocol, cfg.seed)
-        metrics |= {f"{NAME}/{name}": value for name, value in values.items()}
+        found = measure_target(model, prepared, prepared.target, protocol, cfg.seed)
+        metrics |= {f"{NAME}/{name}": value for name, value in found.values.items()}
         queries |= arrays(found, NAME)
     record.write_arrays("per_query.npz", queries)
     if _detailed(cfg):

@@ -86,11 +86,11 @@ def measure_target(
     prepared: Prepared,
     protocol: Any,  # noqa: ANN401 - what the config names
     seed: int,
-) -> tuple[dict[str, float], Evaluation]:
+) -> Evaluation:
     """Measure the target's test split with its own pairs; beside it what moment matching alone would give.
 
     Returns:
-        Figures with "text_to_image/moment_recall_at_10" among them, and the evaluation without those.
+        Figures, "text_to_image/moment_recall_at_10" and so on among them, and what single queries achieved.
     """
     tasks = require(protocol, prepared.split("test")[0], "test")
     result = measure(tasks, encode_split(model, prepared, "test"), seed)
@@ -101,7 +101,7 @@ def measure_target(
             direction, _, figure = name.rpartition("/")
             if figure in _PLAIN:
                 values[f"{direction}/moment_{figure}"] = value
-    return values, result
+    return Evaluation(values, result.per_query)
 
 
 def _matched(source: Prepared, prepared: Prepared) -> Prepared | None:
