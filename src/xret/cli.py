@@ -7,6 +7,7 @@ COMMANDS = {
     "train": "declare, train, evaluate and record one experiment",
     "evaluate": "measure a trained run again: another split, data set or protocol",
     "compare": "runs side by side: mean, interval, difference to a baseline, verdict, cost",
+    "caption": "let a model write more captions for the training pictures, into a table to train on",
     "cache": "list or clear the stored features of frozen encoders",
 }
 

@@ -158,3 +158,34 @@ def test_a_batch_says_which_rows_it_holds_and_moves_its_extras_too():
     moved = batch.to("meta")
     assert moved.row.is_meta
     assert moved.extra["more"]["image"]["vector"].is_meta
+
+
+def with_others(group, others):
+    group = torch.tensor(group)
+    others = None if others is None else torch.tensor(others)
+    return Batch({}, group, torch.ones(len(group)), torch.zeros(len(group)), torch.arange(len(group)), others=others)
+
+
+def test_pairs_of_one_thing_are_right_within_their_group_and_wrong_elsewhere():
+    right, neither = with_others([1, 2, 1], None).relation()
+    assert right.tolist() == [[True, False, True], [False, True, False], [True, False, True]]
+    assert neither is None
+    same, nothing = with_others([1, 2, 1], [1, 2, 1]).relation()
+    assert torch.equal(same, right)
+    assert not nothing.any()
+
+
+def test_a_pair_of_two_things_is_neither_right_nor_wrong_for_its_parts():
+    # 0: one and two; 1: two; 2: one; 3: three; 4: two and three; 5: two and one, the other way round
+    batch = with_others([1, 2, 1, 3, 2, 2], [2, 2, 1, 3, 3, 1])
+    right, neither = batch.relation()
+    things = [{1, 2}, {2}, {1}, {3}, {2, 3}, {1, 2}]
+    for i in range(6):
+        for j in range(6):
+            assert bool(right[i, j]) == (i == j)
+            assert bool(neither[i, j]) == (i != j and bool(things[i] & things[j])), (i, j)
+
+
+def test_what_others_and_health_hold_moves_with_the_batch():
+    batch = with_others([1, 2], [1, 1]).to("meta")
+    assert batch.others.device.type == "meta"

@@ -1,5 +1,6 @@
 """The retrieval objective: both directions, positives by group, and an alarm when the scores carry nothing."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -9,6 +10,8 @@ from xret.loss.infonce import InfoNCE
 from xret.loss.triplet import Triplet
 from xret.miner.hard import Hard
 from xret.miner.inbatch import InBatch
+from xret.miner.random import Random
+from xret.miner.semihard import SemiHard
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval
 from xret.model.step import Step
@@ -58,3 +61,31 @@ def test_the_alarm_knows_collapse_from_a_model_that_separates():
     assert objective.collapsed(step_of(one, one.clone(), range(8)))
     apart = torch.eye(8)
     assert not objective.collapsed(step_of(apart, apart.clone(), range(8)))
+
+
+class Greedy(torch.nn.Module):
+    """A loss that only remembers what it was asked."""
+
+    def forward(self, scores, positives, negatives, weight=None):
+        """Keep the masks."""
+        self.seen = positives, negatives
+        return scores.sum() * 0
+
+
+@pytest.mark.parametrize("miner", [InBatch(), Hard(k=1), Hard(k=3), Random(k=2), SemiHard(margin=2.0)])
+def test_a_mixed_pair_is_no_negative_of_its_parts_and_others_take_their_place(miner):
+    torch.manual_seed(0)
+    group, others = torch.arange(6), torch.tensor([1, 1, 2, 3, 4, 5])  # pair 0 is made of 0 and 1
+    vectors = torch.nn.functional.normalize(torch.randn(6, 4), dim=1)
+    vectors[1] = vectors[0]  # the hardest rival of 0 would be 1
+    batch = Batch({}, group, torch.ones(6), torch.zeros(6), torch.arange(6), others=others)
+    encoded = {"text": Encoded(vectors), "image": Encoded(vectors)}
+    loss = Greedy()
+    Retrieval(loss, miner)(Step(None, batch, encoded))
+    positives, negatives = loss.seen
+    assert torch.equal(positives, torch.eye(6, dtype=torch.bool))
+    assert not negatives[0, 1]
+    assert not negatives[1, 0]
+    if isinstance(miner, Hard):
+        assert negatives.sum(dim=1).tolist() == [miner.k] * 6
+    assert negatives[2:].any()

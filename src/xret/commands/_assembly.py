@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._needs import NOTHING, Needs
+from xret.data.augmented import Augmented
 from xret.data.batch import Extra, ImageProvider, PairDataset, Stored, TextProvider
 from xret.data.cache import FeatureCache
 from xret.data.encoding import features, unreadable
@@ -91,6 +92,7 @@ class Prepared:
         raw: modality -> the same from raw input, always.
         training: modality -> the same for training: `given`, but where a switch needs raw input.
         target: the domain that the model is adapted to, made ready for it too.
+        augment: makes the tensors of training batches in place of `training`, where augmentation is on.
     """
 
     manifest: Manifest
@@ -100,6 +102,7 @@ class Prepared:
     raw: dict[str, Provider]
     training: dict[str, Provider]
     target: "Prepared | None" = None
+    augment: Augmented | None = None
 
     @property
     def features(self) -> dict[str, np.ndarray]:
@@ -144,7 +147,13 @@ class Prepared:
             domains=np.array([domains[row.domain] for row in self.manifest.rows], dtype=np.int64),
             extras=extras,
             seed=seed,
+            augment=self.augment,
         )
+
+
+def feature_cache(cfg: DictConfig) -> FeatureCache:
+    """Return the cache that ``cfg.cache`` names."""
+    return FeatureCache(Path(cfg.cache.dir) if cfg.cache.dir else None, cfg.cache.max_gb)
 
 
 def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Needs = NOTHING) -> Prepared:
@@ -159,7 +168,7 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
     Raises:
         UserError: a row is broken and ``data.on_error`` is "fail", or nothing is left.
     """
-    cache = FeatureCache(Path(cfg.cache.dir) if cfg.cache.dir else None, cfg.cache.max_gb)
+    cache = feature_cache(cfg)
     given: dict[str, Provider] = {}
     raw: dict[str, Provider] = {}
     items: dict[str, Items] = {}

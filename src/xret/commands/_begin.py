@@ -36,6 +36,8 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> float:
     start: Any = build(cfg.start, "start")
     rows = prepared.rows("train")
     pairs = {m: array[prepared.of_row[m][rows]] for m, array in prepared.features.items()}
+    if prepared.augment is not None and prepared.augment.policy.start:
+        pairs = prepared.augment.with_versions(pairs, rows)
     try:
         maps = start(pairs, cfg.encoder.projection.dim)
     except ValueError as error:

@@ -23,4 +23,12 @@ NOTHING = Needs()
 
 def needs(cfg: DictConfig) -> Needs:
     """Return what the switches of a config need."""
-    return NOTHING
+    return Needs(raw=frozenset(_augmented(cfg)))
+
+
+def _augmented(cfg: DictConfig) -> set[str]:
+    """Return the modalities that augmentation changes anew at each step."""
+    node = cfg.augmentation
+    if "_target_" not in node or node.views is not None:
+        return set()
+    return {modality for modality in ("text", "image") if node.get(modality) or node.get("pairs")}

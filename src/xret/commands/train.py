@@ -71,6 +71,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from pytorch_lightning import seed_everything
 
     from xret.commands._assembly import build, build_model, prepare
+    from xret.commands._augmentation import augment
     from xret.commands._begin import begin as begin_projections
     from xret.commands._fit import Fit
     from xret.commands._measure import require
@@ -86,7 +87,8 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
-    prepared = replace(prepare(cfg, manifest, model, needs(cfg)), target=target(cfg, model))
+    prepared = augment(cfg, prepare(cfg, manifest, model, needs(cfg)), model)
+    prepared = replace(prepared, target=target(cfg, model))
     facts = _facts(cfg, record, prepared, model.frozen_fingerprints())
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")

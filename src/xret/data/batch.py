@@ -5,7 +5,7 @@ import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ class Batch:
         domain: (B,) int64.
         row: (B,) int64, where each pair stands among the rows of the data set.
         extra: what else a switch wants, each under its name: modality -> tensors. Their length need not be B.
+        others: (B,) int64, where pairs may be made of two things: the group of the second, else the pair's own; None
+            where no pair is. See `relation`.
+        health: figures to log beside the losses, () float32 each.
     """
 
     inputs: dict[str, Inputs]
@@ -41,6 +44,26 @@ class Batch:
     domain: Tensor
     row: Tensor
     extra: dict[str, dict[str, Inputs]] = field(default_factory=dict)
+    others: Tensor | None = None
+    health: dict[str, Tensor] = field(default_factory=dict)
+
+    def relation(self) -> tuple[Tensor, Tensor | None]:
+        """Return which pairs are right for each other, and which are neither right nor wrong.
+
+        Two pairs are right for each other when they hold the same things. A pair that was made of two things is neither
+        right nor wrong for a pair that shares but one of them: half a picture is no rival to its own caption.
+
+        Returns:
+            (B, B) bool, symmetric; and another one, disjoint from it, or None where no pair is made of two things.
+        """
+        group, others = self.group, self.others
+        same = group[:, None] == group[None, :]
+        if others is None:
+            return same, None
+        right = same & (others[:, None] == others[None, :])
+        shared = same | (group[:, None] == others[None, :]) | (others[:, None] == group[None, :])
+        shared |= others[:, None] == others[None, :]
+        return right, shared & ~right
 
     def __len__(self) -> int:
         """Return B."""
@@ -60,7 +83,9 @@ class Batch:
 
         facts = {name: change(getattr(self, name)) for name in ("group", "weight", "domain", "row")}
         extra = {name: changed(inputs) for name, inputs in self.extra.items()}
-        return replace(self, inputs=changed(self.inputs), extra=extra, **facts)
+        others = None if self.others is None else change(self.others)
+        health = {name: change(figure) for name, figure in self.health.items()}
+        return replace(self, inputs=changed(self.inputs), extra=extra, others=others, health=health, **facts)
 
 
 @dataclass(frozen=True)
@@ -77,6 +102,17 @@ class Draw:
 
 
 Extra = Callable[[np.ndarray, Draw], dict[str, Inputs]]
+
+
+class Given(NamedTuple):
+    """The tensors of B pairs, and `Batch.others` and `Batch.health` for them."""
+
+    inputs: dict[str, Inputs]
+    others: Tensor | None = None
+    health: dict[str, Tensor] = {}  # noqa: RUF012 - the default of a tuple's field, never written to
+
+
+Augment = Callable[[np.ndarray, Draw], Given]
 
 
 class BrokenItems(Exception):  # noqa: N818 - it is the items that are broken
@@ -150,6 +186,10 @@ class TextProvider:
         """Return the tensors of some texts."""
         return self.collate([self.texts[i] for i in positions])
 
+    def read(self, position: int) -> str:
+        """Return one text."""
+        return self.texts[position]
+
 
 @dataclass(frozen=True)
 class ImageProvider:
@@ -210,6 +250,7 @@ class PairDataset(Dataset[Batch]):
         domains: (R,) int64.
         extras: name -> (rows, draw) -> what `Batch.extra` holds under that name.
         seed: of what is drawn.
+        augment: (rows, draw) -> tensors of pairs that differ from epoch to epoch, in place of the providers.
 
     Raises:
         ValueError: the arrays differ in length, or a row lacks an item of a modality.
@@ -224,8 +265,10 @@ class PairDataset(Dataset[Batch]):
         domains: np.ndarray,
         extras: Mapping[str, Extra] | None = None,
         seed: int = 0,
+        augment: Augment | None = None,
     ) -> None:
         self._providers = dict(providers)
+        self._augment = augment or self._as_they_are
         self._items = {m: np.asarray(item_of_row[m]) for m in providers}
         self._groups, self._weights = np.asarray(groups, np.int64), np.asarray(weights, np.float32)
         self._domains = np.asarray(domains, np.int64)
@@ -254,18 +297,21 @@ class PairDataset(Dataset[Batch]):
         """
         chosen = np.asarray(rows, dtype=np.int64)
         while len(chosen):
+            draw = Draw(epoch, np.random.default_rng([self._seed, epoch, *chosen.tolist()]))
             try:
-                inputs = {m: provider(self._items[m][chosen]) for m, provider in self._providers.items()}
+                given = self._augment(chosen, draw)
             except BrokenItems as error:
                 self._report(chosen, error)
                 chosen = np.delete(chosen, list(error.faults))
                 continue
-            parts = (torch.from_numpy(a[chosen]) for a in (self._groups, self._weights, self._domains))
-            rng = np.random.default_rng([self._seed, epoch, *chosen.tolist()])
-            draw = Draw(epoch, rng)
+            group, weight, domain = (torch.from_numpy(a[chosen]) for a in (self._groups, self._weights, self._domains))
             extra = {name: give(chosen, draw) for name, give in self._extras.items()}
-            return Batch(inputs, *parts, row=torch.from_numpy(chosen), extra=extra)
+            row = torch.from_numpy(chosen)
+            return Batch(given.inputs, group, weight, domain, row, extra, given.others, given.health)
         raise UserError("none of the files of a batch can be read; the log names them")
+
+    def _as_they_are(self, rows: np.ndarray, _draw: Draw) -> Given:
+        return Given({m: provider(self._items[m][rows]) for m, provider in self._providers.items()})
 
     def _report(self, rows: np.ndarray, error: BrokenItems) -> None:
         for i, fault in error.faults.items():

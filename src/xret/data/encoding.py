@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +23,8 @@ from xret.data.reading import BrokenMedia, read_image
 
 log = logging.getLogger(__name__)
 
+Change = Callable[[np.ndarray, int], np.ndarray]
+
 _REPORT_S = 10.0  # between two lines of progress where no one watches
 
 
@@ -34,6 +36,7 @@ def features(
     batch_size: int = 64,
     workers: int = 2,
     progress: bool = True,
+    change: Change | None = None,
 ) -> StoredFeatures:
     """Return what a frozen encoder gives for all items, from the cache where it is there.
 
@@ -45,6 +48,7 @@ def features(
         batch_size: items encoded at once.
         workers: processes that read files; 0 reads in this one.
         progress: show rate and time left.
+        change: of pictures, before they are encoded; its ``repr`` must say all that decides what it does.
 
     Raises:
         UserError: no reader for the modality.
@@ -52,8 +56,10 @@ def features(
     facts = [str(encoder.fingerprint()), encoder.stores]
     if items.modality == "image":
         facts += [str(encoder.image_px), encoder.fit, *_reader_versions()]
+    if change is not None:
+        facts += [repr(change), metadata.version("torchvision")]
     return cache.get(
-        "|".join(facts), items, root, lambda: encode_items(items, root, encoder, batch_size, workers, progress)
+        "|".join(facts), items, root, lambda: encode_items(items, root, encoder, batch_size, workers, progress, change)
     )
 
 
@@ -64,6 +70,7 @@ def encode_items(
     batch_size: int = 64,
     workers: int = 2,
     progress: bool = True,
+    change: Change | None = None,
 ) -> Iterator[Piece]:
     """Encode all items, each once; texts from the longest to the shortest, so that little is padding.
 
@@ -77,6 +84,7 @@ def encode_items(
         batch_size: items encoded at once.
         workers: processes that read files; 0 reads in this one.
         progress: show rate and time left.
+        change: of pictures, (picture, position) -> picture, in the process that reads them.
 
     Raises:
         UserError: no reader for the modality.
@@ -84,7 +92,7 @@ def encode_items(
     if items.modality == "text":
         raw: Iterable[_Raw] = _texts(items, batch_size)
     elif items.modality == "image":
-        raw = _loader(_Pictures(root, items.refs, encoder.image_px, encoder.fit, batch_size), workers)
+        raw = _loader(_Pictures(root, items.refs, encoder.image_px, encoder.fit, batch_size, change=change), workers)
     else:
         raise UserError(f"there is no reader for {items.modality}; xret reads text and images")
     training = encoder.training
@@ -94,6 +102,28 @@ def encode_items(
             yield _encoded(encoder, part)
     finally:
         encoder.train(training)
+
+
+def pictures(
+    refs: Sequence[str], root: Path, image_px: int, fit: str, batch_size: int, workers: int = 2, progress: bool = True
+) -> Iterator[tuple[np.ndarray, list[np.ndarray], tuple[Broken, ...]]]:
+    """Read pictures by the batch, in processes of their own.
+
+    Args:
+        refs: N media references.
+        root: folder that they are relative to.
+        image_px: see `xret.data.reading.read_image`.
+        fit: see `xret.data.reading.read_image`.
+        batch_size: pictures at a time.
+        workers: processes that read; 0 reads in this one.
+        progress: show rate and time left.
+
+    Yields:
+        Positions (B,); B pictures (3, H, W) uint8, zero where they cannot be read; and which these are.
+    """
+    raw = _loader(_Pictures(root, tuple(refs), image_px, fit, batch_size), workers)
+    for part in _watched(raw, len(refs), "pictures") if progress else raw:
+        yield part.positions, part.content, part.broken
 
 
 def unreadable(
@@ -136,6 +166,7 @@ class _Pictures(Dataset[_Raw]):
     fit: str
     batch_size: int
     keep: bool = True
+    change: Change | None = None
 
     def __len__(self) -> int:
         return -(-len(self.refs) // self.batch_size)
@@ -148,6 +179,8 @@ class _Pictures(Dataset[_Raw]):
             ref = self.refs[i]
             try:
                 picture = read_image(media_path(self.root, ref), ref.partition("#")[2], self.image_px, self.fit)
+                if self.change is not None:
+                    picture = self.change(picture, i)
             except BrokenMedia as error:
                 broken.append(Broken(i, error.reason, error.detail))
                 picture = np.zeros((3, self.image_px, self.image_px), np.uint8)

@@ -7,7 +7,9 @@ from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoImageProcessor, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.image_processing_utils import BaseImageProcessor
+from transformers.models.auto.auto_factory import _BaseAutoModelClass
 from transformers.utils import logging
 
 from xret._errors import UserError
@@ -18,7 +20,7 @@ Loaded = TypeVar("Loaded")
 Model = TypeVar("Model", bound=PreTrainedModel)
 
 
-def load_model(kind: type[Model] | type[AutoModel], model: str) -> Model:
+def load_model(kind: type[Model] | type[_BaseAutoModelClass], model: str) -> Model:
     """Return a model in float32 with every weight read from its checkpoint.
 
     Args:
@@ -52,6 +54,20 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
 
     def load(source: str | Path, local: bool) -> PreTrainedTokenizerBase:
         found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source, local_files_only=local)
+        return found
+
+    return _load(load, model)
+
+
+def load_image_processor(model: str) -> BaseImageProcessor:
+    """Return what turns pictures into the pixels of a model: its size, its range.
+
+    Raises:
+        UserError: there is none.
+    """
+
+    def load(source: str | Path, local: bool) -> BaseImageProcessor:
+        found: BaseImageProcessor = AutoImageProcessor.from_pretrained(source, local_files_only=local)
         return found
 
     return _load(load, model)

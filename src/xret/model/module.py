@@ -101,7 +101,8 @@ class RetrievalModule(pl.LightningModule):
         encoded = {m: self.model.encode(m, x) for m, x in batch.inputs.items()}
         if self.trainer.world_size > 1:
             batch, encoded = self._shared(batch, encoded)
-        step = Step(self.model, batch, encoded, self.global_step / max(1, self._total_steps), self.current_epoch)
+        progress = self.global_step / max(1, self._total_steps)
+        step = Step(self.model, batch, encoded, progress, self.current_epoch, dict(batch.health))
         parts = {name: value for objective in self.objectives.values() for name, value in objective(step).items()}
         total = torch.stack(list(parts.values())).sum()
         self._remember({"loss": total, **(parts if len(parts) > 1 else {}), **step.health})
@@ -117,7 +118,8 @@ class RetrievalModule(pl.LightningModule):
         """
         everywhere = {m: e._replace(vector=self._gathered(e.vector)) for m, e in encoded.items()}
         facts = {name: self._gathered(getattr(batch, name)) for name in ("group", "weight", "domain", "row")}
-        return replace(batch, **facts), everywhere
+        others = None if batch.others is None else self._gathered(batch.others)
+        return replace(batch, others=others, **facts), everywhere
 
     def _gathered(self, tensor: Tensor) -> Tensor:
         """Return a tensor (B, ...) of every process as one (B * world, ...), with its gradient."""

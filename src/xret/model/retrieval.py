@@ -13,7 +13,7 @@ class Retrieval(nn.Module):
     """Loss and miner, in both directions, averaged.
 
     Two items of a batch are positives when they share a group; neither direction ever sees the other rows of a group
-    as negatives.
+    as negatives. What is neither right nor wrong (`Batch.relation`) is out of a miner's sight, and no negative.
 
     Args:
         loss: ``loss(scores, positives, negatives, weight) -> scalar``, see `xret.loss`.
@@ -28,8 +28,9 @@ class Retrieval(nn.Module):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Return ``{"retrieval": ()}``; health gets the share of rows for which the miner found a negative."""
         losses, found = [], []
-        for scores, positives in self._directions(step):
-            negatives = self.miner(scores, positives)
+        positives, neither = step.batch.relation()
+        for scores in self._directions(step):
+            negatives = self._mined(scores, positives, neither)
             losses.append(self.loss(scores, positives, negatives, step.batch.weight))
             found.append(negatives.any(dim=1).float().mean())
         step.health["rows_with_negative"] = torch.stack(found).mean()
@@ -51,21 +52,27 @@ class Retrieval(nn.Module):
             () bool, true when it holds in every direction.
         """
         verdicts = []
-        for scores, positives in self._directions(step):
+        positives, neither = step.batch.relation()
+        for scores in self._directions(step):
             flat = scores.mean().expand_as(scores)
-            real = self.loss(scores, positives, self.miner(scores, positives), step.batch.weight)
-            rest = self.loss(flat, positives, self.miner(flat, positives), step.batch.weight)
+            real = self.loss(scores, positives, self._mined(scores, positives, neither), step.batch.weight)
+            rest = self.loss(flat, positives, self._mined(flat, positives, neither), step.batch.weight)
             stuck = (real - rest).abs() <= tolerance * rest.abs().clamp(min=1e-6)
             verdicts.append(stuck & (scores.std() < tolerance))
         return torch.stack(verdicts).all()
 
+    def _mined(self, scores: Tensor, positives: Tensor, neither: Tensor | None) -> Tensor:
+        """Return the negatives (B, B); to the miner, what is neither right nor wrong is as far away as can be."""
+        if neither is None:
+            return self.miner(scores, positives)
+        return self.miner(scores.detach().masked_fill(neither, -1), positives) & ~neither
+
     @staticmethod
-    def _directions(step: Step) -> list[tuple[Tensor, Tensor]]:
-        """Return scores (B, B) float32 and positives (B, B) for every ordered pair of modalities."""
-        positives = step.batch.group[:, None] == step.batch.group[None, :]
+    def _directions(step: Step) -> list[Tensor]:
+        """Return scores (B, B) float32 for every ordered pair of modalities."""
         directions = []
-        with torch.autocast(positives.device.type, enabled=False):
+        with torch.autocast(step.batch.group.device.type, enabled=False):
             for query, target in combinations(step.encoded, 2):
                 scores = step.encoded[query].vector @ step.encoded[target].vector.T
-                directions += [(scores, positives), (scores.T, positives)]  # positives are symmetric
+                directions += [scores, scores.T]  # what is right and wrong is symmetric
         return directions

@@ -1,0 +1,59 @@
+"""A manifest as a table: what `xret.data.table` reads again."""
+
+import csv
+import hashlib
+import io
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from xret.data.manifest import Manifest, Row, media_path
+
+FIELDS = ("id", "group", "split", "weight", "domain", "lang")
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return rows as CSV, a column for each modality and attribute; where a row lacks one, its field is empty."""
+    modalities = dict.fromkeys(m for row in rows for m in row.inputs)
+    attributes = dict.fromkeys(a for row in rows for a in row.attributes)
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*FIELDS, *modalities, *attributes])
+    for row in rows:
+        facts = [str(getattr(row, name) or "") if name != "weight" else repr(row.weight) for name in FIELDS]
+        held = [row.inputs.get(m, "") for m in modalities]
+        writer.writerow([*facts, *held, *(row.attributes.get(a, "") for a in attributes)])
+    return out.getvalue()
+
+
+def place(manifest: Manifest, folder: Path) -> dict[str, str]:
+    """Put the media files of a manifest below a folder and return reference -> reference relative to that folder.
+
+    Files become hard links, on another file system copies; what is there already stays. Those inside the root of the
+    manifest keep their path, others get a name made from theirs.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    placed: dict[str, str] = {}
+    for ref in dict.fromkeys(r for row in manifest.rows for m, r in row.inputs.items() if m != "text"):
+        name, mark, layer = ref.partition("#")
+        path = PurePosixPath(Path(name).as_posix())
+        if path.is_absolute() or ".." in path.parts:
+            path = PurePosixPath("elsewhere", hashlib.sha256(name.encode()).hexdigest()[:16] + path.suffix)
+        target = folder / "media" / path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link(media_path(manifest.root, ref).resolve(), target)
+        placed[ref] = f"media/{path}{mark}{layer}"
+    return placed
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        part = target.with_name(f"{target.name}.part")
+        shutil.copyfile(source, part)
+        part.replace(target)
