@@ -6,6 +6,7 @@ python experiments/bench_adaptation.py [--steps 60] [--rounds 5]
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -26,7 +27,7 @@ from xret.model.step import Step
 
 WIDTHS = {"text": 384, "image": 2848}
 DIM, BATCH = 384, 128
-CHOICES = {
+CHOICES: dict[str, Callable[[], nn.Module | None]] = {
     "none": lambda: None,
     "mmd": MMD,
     "coral": CORAL,

@@ -21,7 +21,7 @@ class _Reversal(torch.autograd.Function):
 
 def reverse(vectors: Tensor, strength: float) -> Tensor:
     """Return the vectors; their gradient comes back times ``-strength``."""
-    reversed_: Tensor = _Reversal.apply(vectors, strength)  # type: ignore[no-untyped-call]
+    reversed_: Tensor = _Reversal.apply(vectors, strength)
     return reversed_
 
 

@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional
 
 from xret.augmentation._checks import check_share
 
-_LUMA = np.float32([0.299, 0.587, 0.114])  # ITU-R BT.601
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _WIDER = 1.6  # ratio of the two blurs, as of the cells of the retina
 _TAU = 0.98  # weight of the wider blur: an even ground stays white
 
@@ -57,4 +57,5 @@ class Sketch:
     def _blurred(brightness: np.ndarray, deviation: float) -> np.ndarray:
         side = min(2 * int(4 * deviation + 0.5) + 1, 2 * min(brightness.shape) - 1)
         blurred = functional.gaussian_blur(torch.from_numpy(brightness)[None], [side, side], [deviation, deviation])
-        return blurred[0].numpy()
+        found: np.ndarray = blurred[0].numpy()
+        return found
