@@ -34,7 +34,7 @@ class MMD(nn.Module):
 
     def __init__(
         self,
-        weight: float = 1.0,
+        weight: float = 10.0,
         modalities: Sequence[str] = ("image",),
         bandwidths: Sequence[float] = (0.25, 0.5, 1.0, 2.0),
         unbiased: bool = True,
