@@ -1,5 +1,6 @@
 """Finding run folders and reading them."""
 
+import json
 import re
 
 import pytest
@@ -78,3 +79,13 @@ def test_runs_conflict_by_protocol_data_split_and_queries_but_not_by_settings(ma
     one, other = read(make_run("one")), read(make_run("other", **changed))
     found = conflict(one, other, "test")
     assert (found is None) if words is None else re.search(words, found)
+
+
+def test_another_target_domain_conflicts_where_the_target_is_compared(make_run):
+    runs = [make_run(name) for name in ("one", "other")]
+    for path, digest in zip(runs, ("a", "b"), strict=True):
+        facts = json.loads((path / "provenance.json").read_text())
+        (path / "provenance.json").write_text(json.dumps(facts | {"target_hash": digest}))
+    one, other = map(read, runs)
+    assert conflict(one, other, "test") is None
+    assert "target hash" in conflict(one, other, "target")

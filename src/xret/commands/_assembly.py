@@ -92,6 +92,7 @@ class Prepared:
         raw: modality -> the same from raw input, always.
         training: modality -> the same for training: `given`, but where a switch needs raw input.
         partner: rows that were mismatched on purpose -> the row whose partner they hold; see `noise`.
+        target: the domain that the model is adapted to, made ready for it too.
         augment: makes the tensors of training batches in place of `training`, where augmentation is on.
     """
 
@@ -101,6 +102,7 @@ class Prepared:
     given: dict[str, Provider]
     raw: dict[str, Provider]
     training: dict[str, Provider]
+    target: "Prepared | None" = None
     augment: Augmented | None = None
     partner: dict[int, int] = field(default_factory=dict)
 

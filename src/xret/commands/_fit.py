@@ -100,7 +100,7 @@ class Fit:
             chunks=None if cfg.chunk is None else Chunks(cfg.chunk, needs(cfg).tokens),
             belief=belief,
         )
-        self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience)
+        self.checkpoints = Checkpoints(record, cfg.monitor, cfg.patience, cfg.keep)
         self.interrupt = Interrupt(record)
         self.pruning = pruning
         self.logger = begin_tracking(cfg, record, prepared.manifest, digest)

@@ -9,7 +9,9 @@ from torch import nn
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
 from xret.commands._distillation import distilling, distils, rows
+from xret.commands._target import TargetItems, adapted
 from xret.data.batch import Extra
+from xret.model.adaptation import Adaptation
 from xret.model.bank import Bank
 from xret.model.distilling import NAME as TEACHER
 from xret.model.dual_encoder import DualEncoder
@@ -29,6 +31,8 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
     if "_target_" in cfg.false_negatives:
         miner = Sparing(miner, build(cfg.false_negatives, "false_negatives"))
     found: dict[str, nn.Module] = {"retrieval": Retrieval(build(cfg.loss, "loss"), miner, _bank(cfg, model))}
+    if "_target_" in cfg.adaptation:
+        found["adaptation"] = Adaptation(_adaptation(cfg, model))
     if distils(cfg):
         found["distillation"] = distilling(cfg, model, prepared)
     return found
@@ -49,9 +53,19 @@ def _bank(cfg: DictConfig, model: DualEncoder) -> Bank | None:
         raise UserError(f"bank: {error}") from error
 
 
+def _adaptation(cfg: DictConfig, model: DualEncoder) -> nn.Module:
+    """Build the adaptation; one that trains a classifier is told the width of the model's vectors."""
+    if "in_dim" not in cfg.adaptation or cfg.adaptation.in_dim is not None:
+        return build(cfg.adaptation, "adaptation")  # type: ignore[no-any-return]
+    (width,) = {int(cast(Any, projection).dim) for projection in model.projections.values()}
+    return build(cfg.adaptation, "adaptation", in_dim=width)  # type: ignore[no-any-return]
+
+
 def extras(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> Mapping[str, Extra]:
     """Return what objectives want beside each batch: name -> (rows, draw) -> `Batch.extra` of that name."""
     found: dict[str, Extra] = {}
+    if prepared.target is not None and adapted(cfg):
+        found["target"] = TargetItems.of(prepared.target, adapted(cfg))
     if distils(cfg):
         found[TEACHER] = rows(cfg, prepared)
     return found

@@ -13,6 +13,7 @@ from xret.commands._distillation import distils, teacher
 from xret.commands._fit import Fit, begin_tracking
 from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, picture, require
 from xret.commands._retention import Retention
+from xret.commands._target import NAME, measure_target
 from xret.commands._wise import settle
 from xret.metric import Tasks
 from xret.run import report, tracking
@@ -101,6 +102,10 @@ def finish(
         queries |= arrays(result, split)
     if kept is not None:
         metrics |= kept.figures(model)
+    if prepared.target is not None and cfg.test:
+        found = measure_target(model, prepared, prepared.target, protocol, cfg.seed)
+        metrics |= {f"{NAME}/{name}": value for name, value in found.values.items()}
+        queries |= arrays(found, NAME)
     record.write_arrays("per_query.npz", queries)
     if _detailed(cfg):
         _draw(record, prepared, split, tasks, vectors, result)

@@ -58,7 +58,7 @@ def _check(cfg: DictConfig) -> None:
     if len(asked) != 1:
         got = " and ".join(asked) or "none"
         raise UserError(f"name what to compare by one of runs=[DIR,DIR], experiment=NAME and filter=..., got {got}")
-    for key, options in {"split": ("test", "val"), "format": ("markdown", "json", "csv")}.items():
+    for key, options in {"split": ("test", "val", "target"), "format": ("markdown", "json", "csv")}.items():
         if cfg[key] not in options:
             raise UserError(f"{key} must be one of {', '.join(options)}, got {cfg[key]}")
 

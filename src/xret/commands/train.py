@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from xret.commands._assembly import Prepared
     from xret.commands._fit import Validate
-    from xret.data.manifest import Manifest
     from xret.metric import Tasks
     from xret.run.folder import RunFolder
 
@@ -82,6 +82,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._result import check_names, finish
     from xret.commands._retention import retention
     from xret.commands._robust import believing
+    from xret.commands._target import target
     from xret.commands._wise import save_start
     from xret.data.split import first_groups, fold
     from xret.run.trial import pruning
@@ -92,9 +93,9 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
-    clean = prepare(cfg, manifest, model, needs(cfg))
+    clean = replace(prepare(cfg, manifest, model, needs(cfg)), target=target(cfg, model))
     prepared = augment(cfg, with_noise(cfg, clean), model)
-    facts = _facts(cfg, record, clean.manifest, model.frozen_fingerprints(), _noise(cfg, record, prepared))
+    facts = _facts(cfg, record, clean, model.frozen_fingerprints(), _noise(cfg, record, prepared))
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")
     tasks = require(of_split(protocol, "val"), prepared.split("val")[0], "val")
@@ -135,12 +136,13 @@ def _noise(cfg: DictConfig, record: "RunFolder", prepared: "Prepared") -> dict[s
 
 
 def _facts(
-    cfg: DictConfig, record: "RunFolder", manifest: "Manifest", frozen: dict[str, str], noise: dict[str, Any]
+    cfg: DictConfig, record: "RunFolder", prepared: "Prepared", frozen: dict[str, str], noise: dict[str, Any]
 ) -> dict[str, Any]:
     """Write what the run is made of, and return it. Hashes are of the clean data: noise is a setting beside it."""
     from xret.data.split import split_digest
     from xret.run.provenance import provenance
 
+    manifest = prepared.manifest
     record.write_lines("rejected.jsonl", manifest.rejected)
     record.write_text("split.csv", "id,group,split\n" + "".join(f"{r.id},{r.group},{r.split}\n" for r in manifest.rows))
     facts = {
@@ -151,6 +153,8 @@ def _facts(
         "frozen": frozen,
         **noise,
     }
+    if prepared.target is not None:
+        facts["target_hash"] = prepared.target.manifest.digest()
     record.write_json("provenance.json", provenance(**facts))
     return facts
 

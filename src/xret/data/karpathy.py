@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xret._errors import UserError
+from xret.data.domain import check_target, domain
 from xret.data.faults import MediaRoot, OnError, RowError, check_on_error, clean_text, settle
 from xret.data.manifest import Manifest, Rejected, Row
 
@@ -34,6 +35,7 @@ class Karpathy:
             file's own folder.
         captions: each test image must have this many, or more.
         on_error: "skip" goes on without broken rows; "fail" does not.
+        target: domain to adapt to: the path of a second file that is read like this one, or another source; null: none.
 
     Raises:
         ValueError: an argument is outside what is stated here.
@@ -43,11 +45,17 @@ class Karpathy:
     images: str | None = None
     captions: int = 5
     on_error: OnError = "skip"
+    target: Any = None
 
     def __post_init__(self) -> None:
         if self.captions < 1:
             raise ValueError(f"captions must be at least 1, got {self.captions}")
         check_on_error(self.on_error)
+        check_target(self.target)
+
+    def target_domain(self) -> Any:  # noqa: ANN401 - any source
+        """Return the domain to adapt to, or None."""
+        return domain(self, "path", self.target)
 
     def load(self) -> Manifest:
         """Return the rows.

@@ -5,8 +5,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from xret._errors import UserError
+from xret.data.domain import check_target, domain
 from xret.data.faults import OnError, check_on_error, settle
 from xret.data.manifest import Manifest, Row
 from xret.data.split import assign, check_fractions
@@ -60,6 +62,7 @@ class OpenMoji:
         salt: another one gives another division into splits.
         fractions: shares of train, val and test.
         on_error: "skip" goes on without broken rows; "fail" does not.
+        target: domain to adapt to: a style, another source, or null for the style that this is not.
 
     Raises:
         ValueError: an argument is outside what is stated here.
@@ -73,6 +76,7 @@ class OpenMoji:
     salt: str = "xret"
     fractions: Sequence[float] = (0.7, 0.1, 0.2)
     on_error: OnError = "skip"
+    target: Any = None
 
     def __post_init__(self) -> None:
         if self.style not in ("color", "line"):
@@ -85,6 +89,14 @@ class OpenMoji:
             )
         check_fractions(self.fractions)
         check_on_error(self.on_error)
+        check_target(self.target)
+        if isinstance(self.target, str) and self.target not in ("color", "line"):
+            raise ValueError(f"target must be color, line or another source, got {self.target!r}")
+
+    def target_domain(self) -> Any:  # noqa: ANN401 - any source
+        """Return the domain to adapt to; the same drawings in the other style unless it is another source."""
+        other = "color" if self.style == "line" else "line"
+        return domain(self, "style", other if self.target is None else self.target)
 
     def load(self) -> Manifest:
         """Return the rows.

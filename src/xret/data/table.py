@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from xret._errors import UserError
+from xret.data.domain import check_target, domain
 from xret.data.faults import MediaRoot, OnError, RowError, check_encoding, check_on_error, clean_text, settle
 from xret.data.manifest import SPLITS, Manifest, Rejected, Row
 from xret.data.parsing import Record, read_table
@@ -41,6 +43,7 @@ class Table:
         salt: another one gives another division into splits.
         fractions: shares of train, val and test.
         on_error: "skip" goes on without broken rows; "fail" does not.
+        target: domain to adapt to: the path of a second table, read like this one, or another source; null: none.
 
     Raises:
         ValueError: an argument is outside what is stated here.
@@ -53,6 +56,7 @@ class Table:
     salt: str = "xret"
     fractions: Sequence[float] = (0.7, 0.1, 0.2)
     on_error: OnError = "skip"
+    target: Any = None
 
     def __post_init__(self) -> None:
         for name in self.columns:
@@ -60,6 +64,11 @@ class Table:
                 raise ValueError(f"columns may name {', '.join(FIELDS)}, got {name!r}{_nearest(name, FIELDS)}")
         check_fractions(self.fractions)
         check_on_error(self.on_error)
+        check_target(self.target)
+
+    def target_domain(self) -> Any:  # noqa: ANN401 - any source
+        """Return the domain to adapt to, or None."""
+        return domain(self, "path", self.target)
 
     def load(self) -> Manifest:
         """Return the rows.

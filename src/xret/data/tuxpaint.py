@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from xret._errors import UserError
+from xret.data.domain import check_target, domain
 from xret.data.faults import OnError, RowError, check_on_error, clean_text, settle
 from xret.data.manifest import Manifest, Rejected, Row
 from xret.data.split import assign, check_fractions
@@ -31,6 +33,7 @@ class TuxPaint:
         salt: another one gives another division into splits.
         fractions: shares of train, val and test.
         on_error: "skip" goes on without broken rows; "fail" does not.
+        target: domain to adapt to: another source; null: none.
 
     Raises:
         ValueError: an argument is outside what is stated here.
@@ -42,10 +45,16 @@ class TuxPaint:
     salt: str = "xret"
     fractions: Sequence[float] = (0.7, 0.1, 0.2)
     on_error: OnError = "skip"
+    target: Any = None
 
     def __post_init__(self) -> None:
         check_fractions(self.fractions)
         check_on_error(self.on_error)
+        check_target(self.target)
+
+    def target_domain(self) -> Any:  # noqa: ANN401 - any source
+        """Return the domain to adapt to, or None."""
+        return domain(self, None, self.target)
 
     def load(self) -> Manifest:
         """Return the rows.

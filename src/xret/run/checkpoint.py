@@ -79,9 +79,16 @@ class Checkpoints(pl.Callback):
         run: whose folder they go to.
         monitor: the metric to maximise.
         patience: validations without improvement before training stops; None never stops.
+        keep: "best" or "last": whose weights `best.ckpt` holds.
+
+    Raises:
+        UserError: ``keep`` is something else.
     """
 
-    def __init__(self, run: RunFolder, monitor: str, patience: int | None) -> None:
+    def __init__(self, run: RunFolder, monitor: str, patience: int | None, keep: str = "best") -> None:
+        if keep not in ("best", "last"):
+            raise UserError(f"keep must be best or last, got {keep}")
+        self.keep = keep
         self.run, self.monitor, self.patience = run, monitor, patience
         self.best, self.best_epoch, self.waited = -math.inf, -1, 0
         self.history: list[dict[str, float]] = []
@@ -107,17 +114,24 @@ class Checkpoints(pl.Callback):
             raise UserError(f"monitor={self.monitor} is not measured; there are {', '.join(sorted(metrics))}")
         if self._validated:
             self._compare(trainer, pl_module, metrics[self.monitor])
+        if self.keep == "last":
+            self._save(trainer, pl_module)
         self._validated = False
         self.history.append({"epoch": trainer.current_epoch, **metrics})
         trainer.save_checkpoint(self.run.last, weights_only=False)
+
+    def _save(self, trainer: pl.Trainer, pl_module: RetrievalModule) -> None:
+        self.best_epoch = trainer.current_epoch
+        if trainer.is_global_zero:
+            save_weights(self.run, pl_module, trainer.current_epoch)
 
     def _compare(self, trainer: pl.Trainer, pl_module: RetrievalModule, value: float) -> None:
         if math.isnan(value):
             raise UserError(f"{self.monitor} is not a number in epoch {trainer.current_epoch}; lower optimizer.lr")
         if value > self.best:
-            self.best, self.best_epoch, self.waited = value, trainer.current_epoch, 0
-            if trainer.is_global_zero:
-                save_weights(self.run, pl_module, trainer.current_epoch)
+            self.best, self.waited = value, 0
+            if self.keep == "best":
+                self._save(trainer, pl_module)
             return
         self.waited += 1
         if self.patience is not None and self.waited >= self.patience:

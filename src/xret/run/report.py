@@ -6,6 +6,13 @@ from pathlib import Path
 from typing import Any
 
 _COLUMNS = ("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "map", "ndcg_at_10", "median_rank")
+_BESIDE = (
+    ("ridge_", "ridge regression"),
+    ("moment_", "moment matching"),
+    ("chance_", "chance"),
+    ("before_", "before training"),
+)
+_FURTHER = ("target", "retention")  # tables beside that of the split
 _TITLES = ("R@1", "R@5", "R@10", "MRR", "mAP", "nDCG@10", "median rank")
 
 
@@ -13,7 +20,7 @@ def table(metrics: Mapping[str, float], split: str) -> str:
     """Return the figures of a split as a Markdown table, in percent; ranks as numbers.
 
     Each direction has a line for the model with the half-width of its 95 % interval, and where they are known one for
-    the ridge baseline and one for chance.
+    the ridge baseline, one for moment matching and one for chance.
 
     Args:
         metrics: flat, "test/text_to_image/recall_at_10" -> 0.59.
@@ -26,7 +33,7 @@ def table(metrics: Mapping[str, float], split: str) -> str:
     for direction in directions:
         prefix = f"{split}/{direction}/"
         lines.append(_line(direction.replace("_to_", " → "), prefix, "", metrics))
-        for kind, name in (("ridge_", "ridge regression"), ("chance_", "chance"), ("before_", "before training")):
+        for kind, name in _BESIDE:
             if f"{prefix}{kind}recall_at_1" in metrics:
                 lines.append(_line(f"&nbsp; {name}", prefix, kind, metrics))
     return "\n".join(lines).replace("&nbsp; ", "  ")
@@ -107,7 +114,7 @@ def kept(metrics: Mapping[str, float], cost: Mapping[str, Any], split: str) -> l
 def summary(folder: Path, metrics: Mapping[str, float], cost: Mapping[str, object], wanted: Mapping[str, float]) -> str:
     """Return the last lines of a training: table, costs, targets, what to type next, and where the run is.
 
-    The table is that of the test split, or of val where test stayed closed.
+    The table is that of the test split, or of val where test stayed closed; below it that of the target domain, if any.
     """
     shown = shlex.quote(str(folder))
     split = "test" if any(name.startswith("test/") for name in metrics) else "val"
@@ -116,7 +123,7 @@ def summary(folder: Path, metrics: Mapping[str, float], cost: Mapping[str, objec
             "",
             table(metrics, split),
             "",
-            *([table(metrics, "retention"), ""] if any(n.startswith("retention/") for n in metrics) else []),
+            *(f"{table(metrics, name)}\n" for name in _FURTHER if any(n.startswith(f"{name}/") for n in metrics)),
             *costs(cost),
             *kept(metrics, cost, split),
             *targets(metrics, wanted),

@@ -180,7 +180,8 @@ def conflict(one: Run, other: Run, split: str) -> str | None:
         "protocol": [json.dumps(run.config.get("protocol"), sort_keys=True) for run in (one, other)],
         "data hash": [str(run.provenance.get("data_hash"))[:12] for run in (one, other)],
         "split hash": [str(run.provenance.get("split_hash"))[:12] for run in (one, other)],
+        "target hash": [str(run.provenance.get("target_hash"))[:12] for run in (one, other)],
     }.items():
-        if values[0] != values[1]:
+        if values[0] != values[1] and (split == "target" or name != "target hash"):
             return f"the {name} ({values[0]} and {values[1]})"
     return None if one.asked(split) == other.asked(split) else f"the queries of {split}"
