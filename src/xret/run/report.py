@@ -12,6 +12,11 @@ _BESIDE = (
     ("chance_", "chance"),
     ("before_", "before training"),
 )
+    ("ridge_", "ridge regression"),
+    ("moment_", "moment matching"),
+    ("chance_", "chance"),
+    ("before_", "before training"),
+)
 _FURTHER = ("target", "retention")  # tables beside that of the split
 _TITLES = ("R@1", "R@5", "R@10", "MRR", "mAP", "nDCG@10", "median rank")
 
