@@ -23,4 +23,7 @@ NOTHING = Needs()
 
 def needs(cfg: DictConfig) -> Needs:
     """Return what the switches of a config need."""
-    return NOTHING
+    raw: set[str] = set()
+    if "attack" in cfg.adversarial and cfg.adversarial.space == "input":
+        raw |= set(cfg.adversarial.modalities)
+    return Needs(raw=frozenset(raw))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from omegaconf import DictConfig
 from torch import nn
 
+from xret.commands._adversarial import adversarial
 from xret.commands._assembly import Prepared, build
 from xret.data.batch import Extra
 from xret.model.dual_encoder import DualEncoder
@@ -19,8 +20,13 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
         model: encoders and projections, in their start.
         prepared: the data.
     """
-    retrieval = Retrieval(build(cfg.loss, "loss"), build(cfg.miner, "miner"))
-    return {"retrieval": retrieval}
+    attacked = "attack" in cfg.adversarial
+    clean_weight = cfg.adversarial.clean_weight if attacked else 1.0
+    retrieval = Retrieval(build(cfg.loss, "loss"), build(cfg.miner, "miner"), clean_weight)
+    found: dict[str, nn.Module] = {"retrieval": retrieval}
+    if attacked:
+        found["adversarial"] = adversarial(cfg, model, prepared, retrieval)
+    return found
 
 
 def extras(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> Mapping[str, Extra]:

@@ -22,6 +22,7 @@ def run(cfg: DictConfig) -> None:
 
     from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
     from xret.commands._measure import Ridge, arrays, encode_split, measure, require
+    from xret.commands._robust import Robust
     from xret.run import report
     from xret.run.checkpoint import load, load_model
 
@@ -51,8 +52,15 @@ def run(cfg: DictConfig) -> None:
     if cfg.get("data") is None:
         baseline = Ridge(prepared, require(protocol, prepared.split("val")[0], "val")).evaluate(tasks, cfg.split)
     metrics = {f"{cfg.split}/{name}": value for name, value in {**result.values, **baseline}.items()}
+    queries, beside = arrays(result, cfg.split), {}
+    if "_target_" in cfg.attack:
+        robust = Robust(cfg, model, prepared)
+        attacked = measure(tasks, robust.vectors(vectors), stored.seed)
+        metrics |= robust.figures(attacked)
+        queries |= robust.arrays(attacked)
+        beside["robust_"] = robust.title
     out = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     out.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create({**cfg, "data": settings.data}), resolve=True))
-    out.write_arrays("per_query.npz", arrays(result, cfg.split))
+    out.write_arrays("per_query.npz", queries)
     out.write_json("metrics.json", metrics)
-    print(f"\n{report.table(metrics, cfg.split)}\n\nevaluation: {out.path}")
+    print(f"\n{report.table(metrics, cfg.split, beside)}\n\nevaluation: {out.path}")

@@ -6,6 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
+from xret._errors import UserError
 from xret.model.step import Step
 
 
@@ -18,22 +19,34 @@ class Retrieval(nn.Module):
     Args:
         loss: ``loss(scores, positives, negatives, weight) -> scalar``, see `xret.loss`.
         miner: ``miner(scores, positives) -> negatives``, see `xret.miner`.
+        weight: of the loss beside other objectives; 0 leaves its backward pass out.
+
+    Raises:
+        UserError: weight is negative.
     """
 
-    def __init__(self, loss: nn.Module, miner: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, loss: nn.Module, miner: Callable[[Tensor, Tensor], Tensor], weight: float = 1.0) -> None:
         super().__init__()
+        if weight < 0:
+            raise UserError(f"the weight of the clean retrieval loss must be at least 0, got {weight}")
         self.loss = loss
         self.miner = miner
+        self.weight = weight
 
     def forward(self, step: Step) -> dict[str, Tensor]:
-        """Return ``{"retrieval": ()}``; health gets the share of rows for which the miner found a negative."""
+        """Return ``{"retrieval": ()}``, weighted."""
+        loss = self.criterion(step)
+        return {"retrieval": self.weight * loss if self.weight else torch.zeros_like(loss)}
+
+    def criterion(self, step: Step) -> Tensor:
+        """Return the loss without its weight; health gets the share of rows for which the miner found a negative."""
         losses, found = [], []
         for scores, positives in self._directions(step):
             negatives = self.miner(scores, positives)
             losses.append(self.loss(scores, positives, negatives, step.batch.weight))
             found.append(negatives.any(dim=1).float().mean())
         step.health["rows_with_negative"] = torch.stack(found).mean()
-        return {"retrieval": torch.stack(losses).mean()}
+        return torch.stack(losses).mean()
 
     @torch.no_grad()
     def collapsed(self, step: Step, tolerance: float = 0.01) -> Tensor:
