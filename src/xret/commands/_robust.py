@@ -24,9 +24,9 @@ class Robust:
 
     Each item of an ``attacked`` modality is moved by itself, within the attack's bound, so that it ranks its right
     answers low among the clean vectors of all items of the other modalities in the split; right answers are those of
-    its group. Then all is measured again with the vectors of the moved items. So image → text asks with attacked pictures
-    among clean texts; text → image asks with clean texts among a gallery in which every picture was attacked. The
-    gallery an item is moved against is fixed, hence no figure depends on a batch size. With several ``attacked``
+    its group. Then all is measured again with the vectors of the moved items. So image → text asks with attacked
+    pictures among clean texts; text → image asks with clean texts among a gallery in which every picture was attacked.
+    The gallery an item is moved against is fixed, hence no figure depends on a batch size. With several ``attacked``
     modalities each is moved against the clean vectors of the others, and then they meet.
 
     Args:
