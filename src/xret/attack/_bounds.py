@@ -65,7 +65,8 @@ class Balls:
         """Return the nearest point within the bound."""
         moved = point - self.origin
         length = torch.linalg.vector_norm(moved, dim=-1, keepdim=True)
-        return self.origin + moved * (self._radius / length.clamp(min=_TINY)).clamp(max=1)
+        kept: Tensor = moved * (self._radius / length.clamp(min=_TINY)).clamp(max=1)
+        return self.origin + kept
 
     def start(self, rand: Rand | None) -> Tensor:
         """Return a point drawn uniformly from the bound."""
@@ -82,4 +83,5 @@ def _uniform(like: Tensor, shape: Sequence[int], rand: Rand | None) -> Tensor:
 def _unit(vectors: Tensor) -> Tensor:
     """Return vectors of length 1, zeros for zeros; gradients may be so small that their squares vanish."""
     scaled = vectors / vectors.abs().amax(dim=-1, keepdim=True).clamp(min=_TINY)
-    return scaled / torch.linalg.vector_norm(scaled, dim=-1, keepdim=True).clamp(min=_TINY)
+    unit: Tensor = scaled / torch.linalg.vector_norm(scaled, dim=-1, keepdim=True).clamp(min=_TINY)
+    return unit

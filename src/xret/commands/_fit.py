@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, Provider, build
 from xret.commands._objectives import extras, objectives
-from xret.data.batch import Batch, PairDataset, Stored
+from xret.data.batch import Batch, KeptPictures, PairDataset, Stored
 from xret.data.manifest import Manifest
 from xret.data.sampler import Batches
 from xret.model.dual_encoder import DualEncoder
@@ -189,9 +189,9 @@ class Fit:
         return loaders
 
     def _workers(self) -> int:
-        """Return how many processes read; stored features need none."""
+        """Return how many processes read; stored features and kept pictures need none."""
         providers = (*self.prepared.given.values(), *self.prepared.training.values())
-        return 0 if all(isinstance(p, Stored) for p in providers) else int(self.cfg.batch.workers)
+        return 0 if all(isinstance(p, Stored | KeptPictures) for p in providers) else int(self.cfg.batch.workers)
 
 
 class _Rows(Dataset[Any]):

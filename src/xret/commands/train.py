@@ -85,7 +85,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
-    prepared = prepare(cfg, manifest, model, needs(cfg))
+    prepared = prepare(cfg, manifest, model, needs(cfg), cfg.batch.keep_pictures)
     facts = _facts(cfg, record, prepared.manifest, model.frozen_fingerprints())
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")

@@ -71,7 +71,8 @@ def size(what: Movable, to: Tensor) -> Tensor:
         return moved.abs().flatten(1).amax(dim=1).mean()
     length = torch.linalg.vector_norm(what.point, dim=-1).clamp(min=torch.finfo(torch.float32).tiny)
     share = torch.linalg.vector_norm(moved, dim=-1) / length
-    return (share * what.rows).sum() / what.rows.sum().clamp(min=1)
+    mean: Tensor = (share * what.rows).sum() / what.rows.sum().clamp(min=1)
+    return mean
 
 
 @contextmanager
