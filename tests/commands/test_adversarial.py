@@ -45,8 +45,9 @@ def test_evaluate_prints_a_line_of_its_own_beside_the_clean_figures(xret, run, a
         assert robust[f"test/{direction}/robust_mrr"] < clean[f"test/{direction}/mrr"]
     assert "test/robust_mrr" in robust
     assert "test/image_to_text/robust_queries" not in robust
-    arrays = np.load("hit/per_query.npz")
-    assert arrays["test/image_to_text/robust_mrr"].mean() == pytest.approx(robust["test/image_to_text/robust_mrr"])
+    with np.load("hit/per_query.npz") as arrays:
+        mean = arrays["test/image_to_text/robust_mrr"].mean()
+    assert mean == pytest.approx(robust["test/image_to_text/robust_mrr"])
 
 
 def test_texts_are_attacked_too_and_together_they_fall_further(xret, run):

@@ -38,6 +38,7 @@ class Norm(nn.Module):
         self.linear = nn.Linear(width, 16)
 
     def forward(self, vector):
+        """Map (B, width) to (B, 16)."""
         return self.linear(self.norm(vector))
 
 
@@ -66,6 +67,7 @@ class Spy:
         self.model = model
 
     def __call__(self, loss, points, rows):
+        """Keep what came."""
         self.points, self.rows = points, rows
         self.modes = {module.training for module in self.model.modules()}
         self.autocast = torch.is_autocast_enabled("cpu")

@@ -75,7 +75,12 @@ def test_every_part_is_back_in_its_own_mode_even_after_an_error():
     network[0].eval()  # BatchNorm held still, and one frozen part
     network[1][1].eval()
     modes = [module.training for module in network.modules()]
-    with pytest.raises(RuntimeError, match="stop"), still(network):
-        assert not any(module.training for module in network.modules())
-        raise RuntimeError("stop")
+
+    def stopped():
+        with still(network):
+            assert not any(module.training for module in network.modules())
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        stopped()
     assert [module.training for module in network.modules()] == modes == [True, False, True, True, False]

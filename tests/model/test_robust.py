@@ -68,11 +68,13 @@ class Items:
         model.train()
 
     def read(self, modality, where):
+        """Return the inputs of some items."""
         if modality == "text":  # as a batch would be padded
             return self.model.encoders["text"].collate([texts(COUNT)[i] for i in where])
         return {"pixels": self.inputs["image"]["pixels"][where]}
 
     def attacked(self, modality, attack, batch, seed=0):
+        """Return the vectors under attack, so many items at once."""
         other = "text" if modality == "image" else "image"
         parts = [np.arange(i, min(COUNT, i + batch)) for i in range(0, COUNT, batch)]
         batches = [(part, partial(self.read, modality, part)) for part in parts]
