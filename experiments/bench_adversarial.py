@@ -2,7 +2,8 @@
 
 A small CNN trained end to end from pixels in memory, beside stored vectors of a frozen text encoder, or beside a text
 network that trains too. Steps with and without take turns, on one thread, and what counts is the processor time of a
-step: a neighbour on the machine can double its time by the clock. The ratio is that of the median steps. FGSM may cost 2.2 times the step without, PGD of k steps 1 + 1.2 k times.
+step: a neighbour on the machine can double its time by the clock. The ratio is that of the median steps. FGSM may cost
+2.2 times the step without, PGD of k steps 1 + 1.2 k times.
 
 Run ``python experiments/bench_adversarial.py``; it exits with 1 where a bar is missed.
 """

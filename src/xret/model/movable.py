@@ -37,7 +37,10 @@ def movable(encoder: Any, inputs: Mapping[str, Tensor]) -> Movable:  # noqa: ANN
     """
     if "pixels" in inputs:
         pixels = inputs["pixels"]
-        return Movable("pixels", pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float(), None)
+        point = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
+        layout = torch.channels_last if point.ndim == 4 else torch.preserve_format
+        point = point.contiguous(memory_format=layout)  # a gradient for three channels costs a third less so
+        return Movable("pixels", point, None)
     if "input_ids" in inputs:
         return Movable("inputs_embeds", encoder.embed(inputs).float(), encoder.words(inputs))
     for key in ("vector", "tokens"):
