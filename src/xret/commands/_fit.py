@@ -19,7 +19,7 @@ from xret._errors import UserError
 from xret.commands._assembly import Prepared, Provider, build
 from xret.commands._needs import needs
 from xret.commands._objectives import extras, objectives
-from xret.data.batch import Batch, PairDataset, Stored
+from xret.data.batch import Batch, KeptPictures, PairDataset, Stored
 from xret.data.manifest import Manifest
 from xret.data.sampler import Batches
 from xret.model.belief import Belief
@@ -198,9 +198,9 @@ class Fit:
         return loaders
 
     def _workers(self) -> int:
-        """Return how many processes read; stored features need none."""
+        """Return how many processes read; stored features and kept pictures need none."""
         providers = (*self.prepared.given.values(), *self.prepared.training.values())
-        return 0 if all(isinstance(p, Stored) for p in providers) else int(self.cfg.batch.workers)
+        return 0 if all(isinstance(p, Stored | KeptPictures) for p in providers) else int(self.cfg.batch.workers)
 
 
 class _Rows(Dataset[Any]):

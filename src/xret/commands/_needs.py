@@ -23,7 +23,10 @@ NOTHING = Needs()
 
 def needs(cfg: DictConfig) -> Needs:
     """Return what the switches of a config need."""
-    return Needs(raw=frozenset(_augmented(cfg)))
+    raw = _augmented(cfg)
+    if "attack" in cfg.adversarial and cfg.adversarial.space == "input":
+        raw |= set(cfg.adversarial.modalities)
+    return Needs(raw=frozenset(raw))
 
 
 def _augmented(cfg: DictConfig) -> set[str]:

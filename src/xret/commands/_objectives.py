@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from xret._errors import UserError
+from xret.commands._adversarial import adversarial
 from xret.commands._assembly import Prepared, build
 from xret.commands._distillation import distilling, distils, rows
 from xret.commands._target import TargetItems, adapted
@@ -30,7 +31,12 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
     miner = build(cfg.miner, "miner")
     if "_target_" in cfg.false_negatives:
         miner = Sparing(miner, build(cfg.false_negatives, "false_negatives"))
-    found: dict[str, nn.Module] = {"retrieval": Retrieval(build(cfg.loss, "loss"), miner, _bank(cfg, model))}
+    attacked = "attack" in cfg.adversarial
+    weight = cfg.adversarial.clean_weight if attacked else 1.0
+    retrieval = Retrieval(build(cfg.loss, "loss"), miner, _bank(cfg, model), weight)
+    found: dict[str, nn.Module] = {"retrieval": retrieval}
+    if attacked:
+        found["adversarial"] = adversarial(cfg, model, prepared, retrieval)
     if "_target_" in cfg.adaptation:
         found["adaptation"] = Adaptation(_adaptation(cfg, model))
     if distils(cfg):

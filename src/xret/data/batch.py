@@ -252,6 +252,23 @@ class ImageProvider:
         return read_image(media_path(self.root, ref), ref.partition("#")[2], self.image_px, self.fit)
 
 
+@dataclass(frozen=True)
+class KeptPictures:
+    """Gives pictures that were read before and are kept in memory.
+
+    Attributes:
+        array: (N, 3, H, W) uint8.
+        collate: (3, H, W) uint8 arrays -> tensors, the encoder's own.
+    """
+
+    array: np.ndarray
+    collate: Callable[[list[np.ndarray]], Inputs]
+
+    def __call__(self, positions: np.ndarray) -> Inputs:
+        """Return the tensors of some pictures."""
+        return self.collate(list(self.array[positions]))
+
+
 class PairDataset(Dataset[Batch]):
     """All pairs; an index is a list of rows and gives a whole `Batch`.
 

@@ -149,6 +149,27 @@ def unreadable(
     return tuple(sorted(broken for part in parts for broken in part.broken))
 
 
+def pictures(
+    items: Items, root: Path, image_px: int, fit: str, workers: int = 2, progress: bool = True
+) -> tuple[np.ndarray, tuple[Broken, ...]]:
+    """Read all pictures once and return them, (N, 3, image_px, image_px) uint8, and those that cannot be read.
+
+    Args:
+        items: N pictures.
+        root: folder that their references are relative to.
+        image_px: see `xret.data.reading.read_image`.
+        fit: see `xret.data.reading.read_image`.
+        workers: processes that read; 0 reads in this one.
+        progress: show rate and time left.
+    """
+    raw = _loader(_Pictures(root, items.refs, image_px, fit, batch_size=32), workers)
+    found, broken = np.zeros((len(items), 3, image_px, image_px), np.uint8), []
+    for part in _watched(raw, len(items), "reading image") if progress else raw:
+        found[part.positions] = np.stack(part.content)
+        broken.extend(part.broken)
+    return found, tuple(sorted(broken))
+
+
 @dataclass(frozen=True)
 class _Raw:
     """Items as they are read: texts, or (3, H, W) uint8 pictures."""

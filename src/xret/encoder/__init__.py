@@ -9,6 +9,9 @@ Every encoder is an `nn.Module` in a file of its own, chosen by ``encoder/text=<
     stores      "vector" or "tokens": what has to be stored so that `forward` can go on from there
     collate     raw items -> tensors: strings for text, (3, H, W) uint8 arrays for images
     forward     tensors -> Encoded; takes raw tensors, or the stored ones under the key "vector" or "tokens"
+    embed       text only: tensors -> the input embeddings (B, L, E) of its tokens, which `forward` also takes, as
+                "inputs_embeds"
+    words       text only: tensors -> (B, L) bool, the tokens that are neither padding nor special
     fingerprint a hash of configuration and weights: equal hashes give equal vectors
 
 Normalisation of pixels and pooling happen inside. Unit length is the model's business, not the encoder's.

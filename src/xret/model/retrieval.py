@@ -6,6 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
+from xret._errors import UserError
 from xret.data.batch import related
 from xret.model.bank import Bank
 from xret.model.step import Pairs, Step
@@ -22,25 +23,43 @@ class Retrieval(nn.Module):
         loss: ``loss(scores, positives, negatives, weight) -> scalar``, see `xret.loss`.
         miner: ``miner(scores, positives) -> negatives``, see `xret.miner`.
         bank: vectors of past batches, further targets of every query; None: there are none.
+        weight: of the loss beside other objectives; 0 leaves its backward pass out.
+
+    Raises:
+        UserError: weight is negative.
     """
 
-    def __init__(self, loss: nn.Module, miner: Callable[[Tensor, Tensor], Tensor], bank: Bank | None = None) -> None:
+    def __init__(
+        self,
+        loss: nn.Module,
+        miner: Callable[[Tensor, Tensor], Tensor],
+        bank: Bank | None = None,
+        weight: float = 1.0,
+    ) -> None:
         super().__init__()
+        if weight < 0:
+            raise UserError(f"the weight of the clean retrieval loss must be at least 0, got {weight}")
         self.loss = loss
         self.miner = miner
         self.bank = bank
+        self.weight = weight
 
     def forward(self, step: Step) -> dict[str, Tensor]:
-        """Return ``{"retrieval": ()}``; health gets the share of rows for which the miner found a negative."""
+        """Return ``{"retrieval": ()}``, weighted."""
+        loss = self.criterion(step)
+        if self.bank is not None:
+            step.health.update(self.bank.health())
+        return {"retrieval": self.weight * loss if self.weight else torch.zeros_like(loss)}
+
+    def criterion(self, step: Step) -> Tensor:
+        """Return the loss without its weight; health gets the share of rows for which the miner found a negative."""
         losses, found = [], []
         for scores, positives, neither in self._directions(step.shared):
             negatives = self._mined(scores, positives, neither)
             losses.append(self.loss(scores, positives, negatives, step.shared.weight))
             found.append(negatives.any(dim=1).float().mean())
         step.health["rows_with_negative"] = torch.stack(found).mean()
-        if self.bank is not None:
-            step.health.update(self.bank.health())
-        return {"retrieval": torch.stack(losses).mean()}
+        return torch.stack(losses).mean()
 
     def remember(self, step: Step) -> None:
         """Put the pairs of a step into the bank, where there is one."""

@@ -6,31 +6,29 @@ from pathlib import Path
 from typing import Any
 
 _COLUMNS = ("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "map", "ndcg_at_10", "median_rank")
-_BESIDE = (
-    ("ridge_", "ridge regression"),
-    ("moment_", "moment matching"),
-    ("chance_", "chance"),
-    ("before_", "before training"),
-)
-    ("ridge_", "ridge regression"),
-    ("moment_", "moment matching"),
-    ("chance_", "chance"),
-    ("before_", "before training"),
-)
+_BESIDE = {
+    "ridge_": "ridge regression",
+    "moment_": "moment matching",
+    "before_": "before training",
+    "chance_": "chance",
+}
 _FURTHER = ("target", "retention")  # tables beside that of the split
 _TITLES = ("R@1", "R@5", "R@10", "MRR", "mAP", "nDCG@10", "median rank")
 
 
-def table(metrics: Mapping[str, float], split: str) -> str:
+def table(metrics: Mapping[str, float], split: str, beside: Mapping[str, str] | None = None) -> str:
     """Return the figures of a split as a Markdown table, in percent; ranks as numbers.
 
     Each direction has a line for the model with the half-width of its 95 % interval, and where they are known one for
-    the ridge baseline, one for moment matching and one for chance.
+    each of ``beside``, and for ridge regression, moment matching, the untrained start and chance.
 
     Args:
         metrics: flat, "test/text_to_image/recall_at_10" -> 0.59.
         split: "test", "val", ...
+        beside: what stands before the names of further figures of the model -> title of their line:
+            "robust_" -> "under FGSM 0.03".
     """
+    kinds = {**(beside or {}), **_BESIDE}
     lines = [f"| {split} | {' | '.join(_TITLES)} |", "|---|" + "---:|" * len(_TITLES)]
     directions = dict.fromkeys(
         key.split("/")[1] for key in metrics if key.startswith(f"{split}/") and key.count("/") == 2
@@ -38,7 +36,7 @@ def table(metrics: Mapping[str, float], split: str) -> str:
     for direction in directions:
         prefix = f"{split}/{direction}/"
         lines.append(_line(direction.replace("_to_", " → "), prefix, "", metrics))
-        for kind, name in _BESIDE:
+        for kind, name in kinds.items():
             if f"{prefix}{kind}recall_at_1" in metrics:
                 lines.append(_line(f"&nbsp; {name}", prefix, kind, metrics))
     return "\n".join(lines).replace("&nbsp; ", "  ")

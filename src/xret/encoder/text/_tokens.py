@@ -58,6 +58,15 @@ class Tokens:
             inputs["token_weight"] = self.lexicon.weigh(texts, encoded["offset_mapping"])
         return inputs
 
+    def words(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return (B, L) bool: which tokens stand for a piece of the text, being neither padding nor special."""
+        numbers, tokenizer = inputs["input_ids"], self.tokenizer
+        own = inputs["attention_mask"].bool()
+        names = ("cls", "sep", "bos", "eos", "pad", "mask")
+        for special in {getattr(tokenizer, f"{name}_token_id") for name in names} - {None}:
+            own = own & (numbers != special)
+        return own
+
     def config(self) -> dict[str, object]:
         """Return all that decides how a text is cut into tokens, for a fingerprint."""
         rules = {"class": type(self.tokenizer).__name__, "vocab": self.tokenizer.get_vocab()}

@@ -63,6 +63,10 @@ class ALIGN(nn.Module):
         vectors: Tensor = table(inputs["input_ids"])
         return vectors
 
+    def words(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return (B, L) bool: which tokens stand for a piece of the text, being neither padding nor special."""
+        return self.collate.words(inputs)
+
     def forward(self, inputs: Mapping[str, Tensor]) -> Encoded:
         """Encode B texts.
 

@@ -117,6 +117,10 @@ class Scratch(nn.Module):
         vectors: Tensor = self.network[0](inputs["input_ids"])
         return vectors
 
+    def words(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return (B, L) bool: which tokens are bytes of the text, being neither padding nor the start token."""
+        return inputs["input_ids"] < PAD
+
     def forward(self, inputs: Mapping[str, Tensor]) -> Encoded:
         """Encode B texts.
 

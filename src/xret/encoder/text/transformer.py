@@ -108,6 +108,10 @@ class Transformer(nn.Module):
         vectors: Tensor = self.network.get_input_embeddings()(inputs["input_ids"])
         return vectors
 
+    def words(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return (B, L) bool: which tokens stand for a piece of the text, being neither padding nor special."""
+        return self.collate.words(inputs)
+
     def forward(self, inputs: Mapping[str, Tensor]) -> Encoded:
         """Encode B texts.
 
