@@ -16,7 +16,7 @@ from xret.commands._needs import NOTHING, Needs
 from xret.data.augmented import Augmented
 from xret.data.batch import Extra, ImageProvider, KeptPictures, PairDataset, Stored, TextProvider
 from xret.data.cache import FeatureCache
-from xret.data.encoding import features, pictures, unreadable
+from xret.data.encoding import all_pictures, features, unreadable
 from xret.data.faults import settle
 from xret.data.features import Broken
 from xret.data.manifest import Items, Manifest, Rejected
@@ -230,7 +230,7 @@ def _kept(
     root: Path,
     workers: int,
 ) -> tuple[KeptPictures, tuple[Broken, ...]]:
-    array, faults = pictures(items, root, encoder.image_px, encoder.fit, workers)
+    array, faults = all_pictures(items, root, encoder.image_px, encoder.fit, workers)
     log.info("image: %d pictures kept in memory, %.0f MB", len(array), array.nbytes / 1e6)
     return KeptPictures(array, encoder.collate), faults
 

@@ -149,7 +149,7 @@ def unreadable(
     return tuple(sorted(broken for part in parts for broken in part.broken))
 
 
-def pictures(
+def all_pictures(
     items: Items, root: Path, image_px: int, fit: str, workers: int = 2, progress: bool = True
 ) -> tuple[np.ndarray, tuple[Broken, ...]]:
     """Read all pictures once and return them, (N, 3, image_px, image_px) uint8, and those that cannot be read.
