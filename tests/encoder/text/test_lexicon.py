@@ -71,7 +71,7 @@ def test_a_word_of_two_lists_has_the_weight_of_the_first(words):
 def test_tokens_of_a_word_have_its_weight_and_special_ones_and_padding_have_one(checkpoint, words):
     own = words("dogs", "fox ru", "the")  # "fox ru" is no whole word of "fox runs"
     encoder = Transformer(checkpoint("bert"), weights={"own": 2.5}, lexicons={"own": own})
-    inputs = encoder.collate(["a dogs", "The big fox runs dogs", ""])
+    inputs = encoder.collate(["a dogs", "The big fox runs dogs", "", "!dogs!a"])
     tokens = [encoder.collate.tokenizer.convert_ids_to_tokens(row) for row in inputs["input_ids"].tolist()]
     assert tokens[0][:5] == ["[CLS]", "a", "dog", "##s", "[SEP]"]
     expected = [[2.5 if t in ("dog", "##s", "the") else 1.0 for t in row] for row in tokens]
