@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from xret._errors import UserError
+from xret.commands._matcher import is_on, scorer, token_width
 from xret.commands._needs import NOTHING, Needs
 from xret.data.batch import Extra, ImageProvider, PairDataset, Stored, TextProvider
 from xret.data.cache import FeatureCache
@@ -73,10 +74,13 @@ def refuse_strangers(node: Any, allowed: tuple[str, ...], key: str = "") -> None
 
 
 def build_model(cfg: DictConfig) -> DualEncoder:
-    """Build encoders and projections; ``cfg.encoder`` holds one node per modality and ``projection``."""
+    """Build encoders, projections and matcher; ``cfg.encoder`` holds one node per modality and ``projection``."""
     encoders = {m: build(node, f"encoder.{m}") for m, node in cfg.encoder.items() if m != "projection"}
     heads = {m: build(cfg.encoder.projection, "encoder.projection", in_dim=e.width) for m, e in encoders.items()}
-    return DualEncoder(encoders, heads)
+    if not is_on(cfg):
+        return DualEncoder(encoders, heads)
+    widths = {m: token_width(e) for m, e in encoders.items()}
+    return DualEncoder(encoders, heads, build(scorer(cfg), "fusion", widths=widths), cfg.fusion.lr)
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ class Prepared:
         of_row: modality -> (R,) item of each row.
         given: modality -> what gives tensors for items to measure: stored features, or reading and tokenising.
         raw: modality -> the same from raw input, always.
-        training: modality -> the same for training: `given`, but where a switch needs raw input.
+        training: modality -> the same for training: `given`, but where a switch needs raw input or tokens.
+        sequences: modality -> the same with tokens beside the vector, where a switch needs them.
     """
 
     manifest: Manifest
@@ -98,6 +103,7 @@ class Prepared:
     given: dict[str, Provider]
     raw: dict[str, Provider]
     training: dict[str, Provider]
+    sequences: dict[str, Provider]
 
     @property
     def features(self) -> dict[str, np.ndarray]:
@@ -160,6 +166,7 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
     cache = FeatureCache(Path(cfg.cache.dir) if cfg.cache.dir else None, cfg.cache.max_gb)
     given: dict[str, Provider] = {}
     raw: dict[str, Provider] = {}
+    sequences: dict[str, Provider] = {}
     items: dict[str, Items] = {}
     of_row: dict[str, np.ndarray] = {}
     broken: dict[int, Rejected] = {}
@@ -170,13 +177,15 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
         items[modality], of_row[modality] = manifest.items(modality)
         raw[modality] = _reader(encoder, items[modality], manifest.root)
         if _can_be_stored(encoder):
-            stored = features(encoder, items[modality], manifest.root, cache, workers=cfg.batch.workers)
+            both = modality in needs.tokens and encoder.stores == "vector"
+            stored = features(encoder, items[modality], manifest.root, cache, workers=cfg.batch.workers, tokens=both)
             log.info(
                 "%s: %d features %s", modality, len(items[modality]), "encoded" if stored.fresh else "from the cache"
             )
-            given[modality], faults = Stored(stored.name, stored.array, stored.mask), stored.broken
+            whole = Stored(stored.name, stored.array, stored.mask, stored.tokens)
+            given[modality], sequences[modality], faults = whole.without_tokens(), whole, stored.broken
         else:
-            given[modality] = raw[modality]
+            given[modality] = sequences[modality] = raw[modality]
             faults = _screened(encoder, items[modality], manifest.root, cfg.batch.workers)
         reasons = {fault.position: fault for fault in faults}
         for row in np.flatnonzero(np.isin(of_row[modality], list(reasons))).tolist():
@@ -187,8 +196,8 @@ def prepare(cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Need
         rows = tuple(manifest.rows[i] for i in usable)
         manifest = replace(manifest, rows=rows, rejected=(*manifest.rejected, *broken.values()))
         of_row = {modality: places[usable] for modality, places in of_row.items()}
-    training = {m: raw[m] if m in needs.raw else provider for m, provider in given.items()}
-    return Prepared(settle(manifest, cfg.data.on_error), items, of_row, given, raw, training)
+    training = {m: raw[m] if m in needs.raw else provider for m, provider in sequences.items()}
+    return Prepared(settle(manifest, cfg.data.on_error), items, of_row, given, raw, training, sequences)
 
 
 def _can_be_stored(encoder: Any) -> bool:  # noqa: ANN401 - an encoder

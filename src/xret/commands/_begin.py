@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
+from xret.commands._matcher import begin_readers
 from xret.encoder.projection.linear import Linear
 from xret.model.dual_encoder import DualEncoder
 
@@ -40,6 +41,8 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> float:
         maps = start(pairs, cfg.encoder.projection.dim)
     except ValueError as error:
         raise UserError(str(error)) from error
+    if model.matcher is not None:
+        begin_readers(start, model.matcher, prepared.sequences, {m: of[rows] for m, of in prepared.of_row.items()})
     for modality, affine in maps.items():
         linear[modality].begin(*(torch.from_numpy(part) for part in affine))
     log.info("start: projections begin in closed form and train at a rate of %g", start.lr)

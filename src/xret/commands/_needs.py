@@ -23,4 +23,5 @@ NOTHING = Needs()
 
 def needs(cfg: DictConfig) -> Needs:
     """Return what the switches of a config need."""
-    return NOTHING
+    tokens = [m for m in cfg.encoder if m != "projection"] if "_target_" in cfg.fusion else []
+    return Needs(tokens=frozenset(str(m) for m in tokens))

@@ -8,6 +8,7 @@ from torch import nn
 from xret.commands._assembly import Prepared, build
 from xret.data.batch import Extra
 from xret.model.dual_encoder import DualEncoder
+from xret.model.matching import Matching
 from xret.model.retrieval import Retrieval
 
 
@@ -20,7 +21,10 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
         prepared: the data.
     """
     retrieval = Retrieval(build(cfg.loss, "loss"), build(cfg.miner, "miner"))
-    return {"retrieval": retrieval}
+    found: dict[str, nn.Module] = {"retrieval": retrieval}
+    if "_target_" in cfg.fusion:
+        found["matching"] = Matching(cfg.fusion.weight, cfg.fusion.negatives, cfg.fusion.temperature)
+    return found
 
 
 def extras(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> Mapping[str, Extra]:

@@ -11,6 +11,7 @@ from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
 from xret.commands._fit import Fit, begin_tracking
 from xret.commands._measure import Ridge, arrays, encode_split, measure, picture, require
+from xret.commands._rerank import Mix, SecondStage, latency_ms
 from xret.metric import Tasks
 from xret.run import report, tracking
 from xret.run.cost import cost
@@ -85,9 +86,14 @@ def finish(
     queries: dict[str, np.ndarray] = {}
     asked = {split: require(protocol, prepared.split(split)[0], split) for split in _splits(cfg)}
     baseline = Ridge(prepared, asked["val"]) if cfg.trial is None else None  # the same for all trials of a sweep
+    mix: Mix | None = None
+    second: SecondStage | None = None
     for split, tasks in asked.items():
         vectors = encode_split(model, prepared, split)
-        result = measure(tasks, vectors, cfg.seed)
+        if model.matcher is not None:
+            second = SecondStage(model, prepared, split, tasks, vectors, cfg.fusion.rerank_k)
+            mix = second.mix = mix or second.choose()  # val comes first
+        result = measure(tasks, vectors, cfg.seed, second, cfg.fusion.report if second else "first")
         values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
@@ -95,11 +101,16 @@ def finish(
     if _detailed(cfg):
         _draw(record, prepared, split, tasks, vectors, result)
     metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
+    if mix is not None:
+        mix.save(record)
+        metrics |= mix.figures()
     if _detailed(cfg):
         record.write_bytes("curves.png", curves(fit.checkpoints.history))
     costs = cost(
         model, prepared.raw, {m: len(i) for m, i in prepared.items.items()}, vectors, seconds["fit"], _timed(cfg)
     )
+    if second is not None:
+        costs["rerank_latency_ms"] = latency_ms(model, second) if _timed(cfg) else {}
     record.write_json("cost.json", {**costs, "seconds": seconds})
     record.write_json("metrics.json", metrics)
     if fit.logger is not None:

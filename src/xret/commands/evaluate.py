@@ -22,6 +22,8 @@ def run(cfg: DictConfig) -> None:
 
     from xret.commands._assembly import build, build_model, prepare, refuse_strangers, trusted
     from xret.commands._measure import Ridge, arrays, encode_split, measure, require
+    from xret.commands._needs import needs
+    from xret.commands._rerank import Mix, SecondStage, latency_ms
     from xret.run import report
     from xret.run.checkpoint import load, load_model
 
@@ -43,15 +45,22 @@ def run(cfg: DictConfig) -> None:
     if weights.get("partial"):
         log.warning("this run was stopped within its first epoch")
     protocol = build(cfg.get("protocol") or stored.protocol, "protocol")
-    prepared = prepare(settings, build(settings.data, "data").load(), model)
+    prepared = prepare(settings, build(settings.data, "data").load(), model, needs(settings))
     vectors = encode_split(model, prepared, cfg.split)
     tasks = require(protocol, prepared.split(cfg.split)[0], cfg.split)
-    result = measure(tasks, vectors, stored.seed)
+    second: SecondStage | None = None
+    if model.matcher is not None:
+        second = SecondStage(model, prepared, cfg.split, tasks, vectors, stored.fusion.rerank_k)
+        second.mix = Mix.load(trained)
+    result = measure(tasks, vectors, stored.seed, second, stored.fusion.report if second else "first")
     baseline = {}
     if cfg.get("data") is None:
         baseline = Ridge(prepared, require(protocol, prepared.split("val")[0], "val")).evaluate(tasks, cfg.split)
     metrics = {f"{cfg.split}/{name}": value for name, value in {**result.values, **baseline}.items()}
     out = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    if second is not None and second.mix is not None:
+        metrics |= second.mix.figures()
+        out.write_json("cost.json", {"rerank_latency_ms": latency_ms(model, second)})
     out.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create({**cfg, "data": settings.data}), resolve=True))
     out.write_arrays("per_query.npz", arrays(result, cfg.split))
     out.write_json("metrics.json", metrics)

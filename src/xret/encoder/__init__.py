@@ -8,12 +8,14 @@ Every encoder is an `nn.Module` in a file of its own, chosen by ``encoder/text=<
     frozen      True when none of its parameters is trained, so that what it gives may be stored
     stores      "vector" or "tokens": what has to be stored so that `forward` can go on from there
     collate     raw items -> tensors: strings for text, (3, H, W) uint8 arrays for images
-    forward     tensors -> Encoded; takes raw tensors, or the stored ones under the key "vector" or "tokens"
+    forward     tensors -> Encoded; takes raw tensors, or the stored ones under the key "vector" or "tokens"; given
+                "vector" with "tokens" and "mask" beside it, it gives all of them back
     fingerprint a hash of configuration and weights: equal hashes give equal vectors
 
 Normalisation of pixels and pooling happen inside. Unit length is the model's business, not the encoder's.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor
@@ -31,3 +33,14 @@ class Encoded(NamedTuple):
     vector: Tensor
     tokens: Tensor | None = None
     mask: Tensor | None = None
+
+
+def stored(inputs: Mapping[str, Tensor]) -> Encoded:
+    """Return what was stored of B items whose vectors are there.
+
+    Args:
+        inputs: "vector" (B, D), and where they were stored beside it "tokens" (B, L, C), which may be in half
+            precision, with their "mask" (B, L) bool.
+    """
+    tokens = inputs.get("tokens")
+    return Encoded(inputs["vector"], None if tokens is None else tokens.float(), inputs.get("mask"))

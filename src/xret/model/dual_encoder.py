@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from xret._errors import UserError
 from xret.encoder import Encoded
 
+Side = Any
+"""What a matcher has read of some items: a `xret.fusion.Side`."""
+
 
 class DualEncoder(nn.Module):
     """One encoder and one projection per modality; unit vectors of one size come out.
@@ -16,12 +19,22 @@ class DualEncoder(nn.Module):
     Args:
         encoders: modality -> encoder, as `xret.encoder` describes it.
         projections: modality -> module (B, encoder.width) -> (B, D), the same D for all.
+        matcher: scores pairs from their tokens, as `xret.fusion` describes it; None where there is no second stage.
+        matcher_lr: its learning rate.
     """
 
-    def __init__(self, encoders: Mapping[str, nn.Module], projections: Mapping[str, nn.Module]) -> None:
+    def __init__(
+        self,
+        encoders: Mapping[str, nn.Module],
+        projections: Mapping[str, nn.Module],
+        matcher: nn.Module | None = None,
+        matcher_lr: float = 1e-3,
+    ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
         self.projections = nn.ModuleDict(projections)
+        self.matcher: Any = matcher
+        self.matcher_lr = matcher_lr
 
     def encode(self, modality: str, inputs: dict[str, Tensor]) -> Encoded:
         """Encode B items of one modality.
@@ -36,6 +49,22 @@ class DualEncoder(nn.Module):
         encoded: Encoded = self.encoders[modality](inputs)
         vector = self.projections[modality](encoded.vector)
         return encoded._replace(vector=F.normalize(vector.float(), dim=-1))
+
+    def read(self, modality: str, encoded: Encoded) -> Side:
+        """Return what the matcher keeps of B items; vectors reach it without gradient, tokens carry theirs.
+
+        Args:
+            modality: "text", "image", ...
+            encoded: what `encode` gave.
+
+        Raises:
+            UserError: the encoder gave no tokens.
+        """
+        if encoded.tokens is None:
+            raise UserError(
+                f"fusion needs tokens, and the {modality} encoder gives none; choose another, or fusion=none"
+            )
+        return self.matcher.read(modality, encoded.vector.detach(), encoded.tokens, encoded.mask)
 
     def trained_state(self) -> dict[str, Tensor]:
         """Return the state without that of frozen encoders, which comes from where they were loaded from."""
@@ -64,7 +93,7 @@ class DualEncoder(nn.Module):
     def parameter_groups(
         self, others: Iterable[nn.Module], lr: float, others_lr: float, weight_decay: float
     ) -> list[dict[str, object]]:
-        """Return optimizer groups: every encoder at its own rate, projections and ``others`` at theirs.
+        """Return optimizer groups: every encoder and the matcher at its own rate, projections and ``others`` at theirs.
 
         Vectors and scalars (biases, norms, temperatures) get no weight decay.
 
@@ -76,6 +105,7 @@ class DualEncoder(nn.Module):
         """
         parts: list[tuple[nn.Module, float]] = [(e, cast(float, e.lr)) for e in self.encoders.values()]
         parts += [(projection, lr) for projection in self.projections.values()]
+        parts += [] if self.matcher is None else [(self.matcher, self.matcher_lr)]
         parts += [(module, others_lr) for module in others]
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         seen: set[int] = set()

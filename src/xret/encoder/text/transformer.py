@@ -7,7 +7,7 @@ from typing import Any, Self, cast
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 
-from xret.encoder import Encoded
+from xret.encoder import Encoded, stored
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, outermost_blocks, thaw
 from xret.encoder.pooling.choice import TEXT, make_pooling
 from xret.encoder.pooling.simple import Cls
@@ -103,7 +103,7 @@ class Transformer(nn.Module):
                 stored "tokens" (B, L, C) with their "mask" (B, L) bool.
         """
         if "vector" in inputs:
-            return Encoded(inputs["vector"])
+            return stored(inputs)
         if "tokens" in inputs:
             tokens, mask = inputs["tokens"], inputs.get("mask")
         else:
