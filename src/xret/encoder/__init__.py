@@ -26,7 +26,8 @@ class Encoded(NamedTuple):
 
     Attributes:
         vector: (B, D) float, one vector per item, of any length.
-        tokens: (B, L, C) float or None, the sequence that was pooled (words, image regions).
+        tokens: (B, L, C) float or None, the sequence that was pooled (words, image regions); in half precision where
+            they were stored beside the vector.
         mask: (B, L) bool or None, True where `tokens` holds something; None means everywhere.
     """
 
@@ -39,8 +40,6 @@ def stored(inputs: Mapping[str, Tensor]) -> Encoded:
     """Return what was stored of B items whose vectors are there.
 
     Args:
-        inputs: "vector" (B, D), and where they were stored beside it "tokens" (B, L, C), which may be in half
-            precision, with their "mask" (B, L) bool.
+        inputs: "vector" (B, D), and where they were stored beside it "tokens" (B, L, C) with their "mask" (B, L) bool.
     """
-    tokens = inputs.get("tokens")
-    return Encoded(inputs["vector"], None if tokens is None else tokens.float(), inputs.get("mask"))
+    return Encoded(inputs["vector"], inputs.get("tokens"), inputs.get("mask"))

@@ -55,7 +55,7 @@ class Late(nn.Module):
         back = _mean(_highest(alike.mT, first.mask), second.mask)
         whole = (first.vector * second.vector).sum(dim=1)
         parts = torch.stack([whole, there, back], dim=1).float()
-        return parts @ self.weights.softmax(dim=0) * self.log_scale.exp() + self.offset
+        return (parts * self.weights.softmax(dim=0)).sum(dim=1) * self.log_scale.exp() + self.offset
 
 
 def _highest(alike: Tensor, mask: Tensor) -> Tensor:
