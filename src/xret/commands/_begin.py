@@ -42,7 +42,9 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> float:
     except ValueError as error:
         raise UserError(str(error)) from error
     if model.matcher is not None:
-        begin_readers(start, model.matcher, prepared.sequences, {m: of[rows] for m, of in prepared.of_row.items()})
+        items = {m: of[rows] for m, of in prepared.of_row.items()}
+        if begin_readers(start, model.matcher, prepared.sequences, items):
+            model.reader_lr = float(start.lr)
     for modality, affine in maps.items():
         linear[modality].begin(*(torch.from_numpy(part) for part in affine))
     log.info("start: projections begin in closed form and train at a rate of %g", start.lr)

@@ -13,7 +13,7 @@ from xret.data.batch import Stored
 
 log = logging.getLogger(__name__)
 
-USE = ("weight", "negatives", "temperature", "lr", "rerank_k", "report")
+USE = ("weight", "negatives", "temperature", "pairs", "lr", "rerank_k", "report")
 """Keys of a fusion option that say how its scorer is trained and used; the others build it."""
 
 
@@ -55,11 +55,11 @@ def token_width(encoder: Any) -> int:  # noqa: ANN401 - an encoder
     return int(tokens.shape[-1])
 
 
-def begin_readers(start: Any, matcher: Any, sequences: Mapping[str, object], rows: Mapping[str, np.ndarray]) -> None:  # noqa: ANN401
+def begin_readers(start: Any, matcher: Any, sequences: Mapping[str, object], rows: Mapping[str, np.ndarray]) -> bool:  # noqa: ANN401
     """Let a matcher read tokens as the closed form maps their means, so that a word and its region lie together.
 
-    Where tokens are not stored, or the closed form does not exist for this width, it begins at random, and the log says
-    so.
+    Where tokens are not stored, or the closed form does not exist for this width, it begins at random, the log says so,
+    and False is returned.
 
     Args:
         start: of `xret.start`.
@@ -70,16 +70,17 @@ def begin_readers(start: Any, matcher: Any, sequences: Mapping[str, object], row
     found = {m: p for m, p in sequences.items() if isinstance(p, Stored) and m in matcher.readers}
     if set(found) != set(matcher.readers):
         log.info("start: the matcher begins at random; tokens of encoders that train are not stored")
-        return
+        return False
     pairs = {m: mean_tokens(p)[rows[m]] for m, p in found.items()}
     width = next(iter(matcher.readers.values())).linear.out_features
     try:
         maps = start(pairs, width)
     except ValueError as error:
         log.info("start: the matcher begins at random: %s", error)
-        return
+        return False
     for modality, affine in maps.items():
         matcher.readers[modality].begin(*(torch.from_numpy(part) for part in affine))
+    return True
 
 
 def mean_tokens(stored: Stored, step: int = 128) -> np.ndarray:

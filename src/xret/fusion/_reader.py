@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -14,7 +15,8 @@ class Reader(nn.Module):
     Args:
         in_width: C, of the tokens that come in.
         width: W, of those that go out.
-        dropout: fraction of the channels of an item set to zero while training, the same for all its tokens.
+        dropout: fraction of the channels that count nothing in a step of training, the same for all its items: so it
+            is done once to the matrix, and not to every token.
     """
 
     mean: Tensor
@@ -22,7 +24,7 @@ class Reader(nn.Module):
 
     def __init__(self, in_width: int, width: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout1d(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(in_width, width)
         self.register_buffer("mean", torch.zeros(in_width))
         self.register_buffer("scale", torch.ones(in_width))
@@ -37,9 +39,8 @@ class Reader(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (B, L, C) to (B, L, W)."""
-        standard = (tokens.to(self.scale.dtype) - self.mean) * self.scale
-        read: Tensor = self.linear(self.dropout(standard.mT).mT)
-        return read
+        weight = self.linear.weight * self.dropout(self.scale)
+        return F.linear(tokens.to(weight.dtype), weight, self.linear.bias - weight @ self.mean)
 
 
 def readers(widths: Mapping[str, int], width: int, dropout: float) -> nn.ModuleDict:

@@ -20,7 +20,7 @@ class DualEncoder(nn.Module):
         encoders: modality -> encoder, as `xret.encoder` describes it.
         projections: modality -> module (B, encoder.width) -> (B, D), the same D for all.
         matcher: scores pairs from their tokens, as `xret.fusion` describes it; None where there is no second stage.
-        matcher_lr: its learning rate.
+        matcher_lr: its learning rate. ``reader_lr`` is that of the maps by which it reads tokens, and may be set apart.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class DualEncoder(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         self.projections = nn.ModuleDict(projections)
         self.matcher: Any = matcher
-        self.matcher_lr = matcher_lr
+        self.matcher_lr = self.reader_lr = matcher_lr
 
     def encode(self, modality: str, inputs: dict[str, Tensor]) -> Encoded:
         """Encode B items of one modality.
@@ -105,7 +105,9 @@ class DualEncoder(nn.Module):
         """
         parts: list[tuple[nn.Module, float]] = [(e, cast(float, e.lr)) for e in self.encoders.values()]
         parts += [(projection, lr) for projection in self.projections.values()]
-        parts += [] if self.matcher is None else [(self.matcher, self.matcher_lr)]
+        parts += (
+            [] if self.matcher is None else [(self.matcher.readers, self.reader_lr), (self.matcher, self.matcher_lr)]
+        )
         parts += [(module, others_lr) for module in others]
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         seen: set[int] = set()

@@ -25,18 +25,23 @@ class Matching(nn.Module):
         weight: of the loss beside retrieval.
         negatives: wrong partners per row and direction.
         temperature: of the softmax they are drawn from, in cosine; small ones draw the hardest.
+        pairs: of a batch, drawn anew in each step, that are matched with each other; None: all of them.
 
     Raises:
-        ValueError: an argument is not positive.
+        ValueError: an argument is not positive, or fewer than two pairs are asked for.
     """
 
-    def __init__(self, weight: float = 1.0, negatives: int = 1, temperature: float = 0.1) -> None:
+    def __init__(
+        self, weight: float = 1.0, negatives: int = 1, temperature: float = 0.1, pairs: int | None = 32
+    ) -> None:
         super().__init__()
         if weight <= 0 or negatives < 1 or temperature <= 0:
             raise ValueError(
                 f"weight, negatives and temperature must be positive, got {weight}, {negatives} and {temperature}"
             )
-        self.weight, self.negatives, self.temperature = weight, negatives, temperature
+        if pairs is not None and pairs < 2:
+            raise ValueError(f"pairs must be at least 2, or null for the whole batch, got {pairs}")
+        self.weight, self.negatives, self.temperature, self.pairs = weight, negatives, temperature, pairs
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Return ``{"matching": ()}``, nats per pair times ``weight``; zero where all pairs weigh nothing.
@@ -50,8 +55,10 @@ class Matching(nn.Module):
         matcher = step.model.matcher
         assert matcher is not None
         own = _own_rows(step)
-        sides = {m: step.model.read(m, _own(step.encoded[m], own)) for m in matcher.readers}
         group, weight = step.batch.group[own], step.batch.weight[own]
+        chosen = torch.randperm(len(group), device=group.device)[: self.pairs]
+        group, weight = group[chosen], weight[chosen]
+        sides = {m: step.model.read(m, _some(step.encoded[m], own, chosen)) for m in matcher.readers}
         names = list(sides)
         losses, accuracies, found = [], [], []
         for i, first in enumerate(names):
@@ -116,5 +123,7 @@ def _own_rows(step: Step) -> slice:
     return slice(begin, begin + size)
 
 
-def _own(encoded: Encoded, own: slice) -> Encoded:
-    return encoded._replace(vector=encoded.vector[own])
+def _some(encoded: Encoded, own: slice, chosen: Tensor) -> Encoded:
+    """Return some of the rows that this process holds the tokens of."""
+    tokens, mask = (None if part is None else part[chosen] for part in (encoded.tokens, encoded.mask))
+    return Encoded(encoded.vector[own][chosen], tokens, mask)
