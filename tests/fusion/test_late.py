@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from xret.fusion import Side
 from xret.fusion.late import Late
 
 
@@ -14,6 +15,7 @@ def plain(width):
     fusion = Late({"text": width, "image": width}, width=width, dropout=0.0, scale=1.0).eval()
     for reader in fusion.readers.values():
         reader.begin(torch.zeros(width), torch.ones(width), torch.eye(width), torch.zeros(width))
+    torch.nn.init.zeros_(fusion.offset)
     return fusion
 
 
@@ -52,6 +54,14 @@ def test_agrees_with_a_loop_over_pairs_and_tokens():
         assert found[p].item() == pytest.approx(
             4 * sum(w * s for w, s in zip(weights, parts, strict=True)) + 0.25, abs=1e-5
         )
+
+
+def test_a_mean_similarity_of_two_fifths_is_undecided_at_first():
+    fusion = Late({"text": 2, "image": 2}, scale=20.0)
+    angle = math.degrees(math.acos(0.4))
+    mask = torch.ones(1, 1, dtype=torch.bool)
+    text, image = (Side(at([a]), at([[a]]), mask) for a in (0, angle))
+    assert fusion(text, image).item() == pytest.approx(0, abs=1e-5)
 
 
 def test_rejects_a_scale_that_is_none():

@@ -32,8 +32,8 @@ class Intermediate(nn.Module):
     def __init__(
         self,
         widths: Mapping[str, int],
-        width: int = 128,
-        layers: int = 2,
+        width: int = 64,
+        layers: int = 1,
         heads: int = 4,
         dropout: float = 0.1,
         input_dropout: float = 0.5,

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from xret.fusion import Side
 from xret.fusion._reader import mask_of, readers
 
+_UNDECIDED = 0.4  # cosine; between pairs and hard negatives of a space that was begun in closed form
+
 
 class Late(nn.Module):
     """A learned weighted average of three similarities.
@@ -20,7 +22,7 @@ class Late(nn.Module):
         back       mean over the tokens j of the second of max over i of x_i . y_j
 
     Their average, weighted by a softmax of three learned numbers, is turned into a logit by a learned scale and offset.
-    It begins at equal weights.
+    It begins at equal weights, and with an average of 0.4 as undecided.
 
     Source: token-wise similarity in both directions: Yao et al. 2021, FILIP, https://arxiv.org/abs/2111.07783 (eq. 4
     and 5); Khattab and Zaharia 2020, ColBERT, https://arxiv.org/abs/2004.12832 (eq. 3) sums in one direction.
@@ -35,14 +37,14 @@ class Late(nn.Module):
         ValueError: an argument is outside what is stated here.
     """
 
-    def __init__(self, widths: Mapping[str, int], width: int = 128, dropout: float = 0.5, scale: float = 10.0) -> None:
+    def __init__(self, widths: Mapping[str, int], width: int = 64, dropout: float = 0.5, scale: float = 10.0) -> None:
         super().__init__()
         if not scale > 0:
             raise ValueError(f"scale must be positive, got {scale}")
         self.readers = readers(widths, width, dropout)
         self.weights = nn.Parameter(torch.zeros(3))
         self.log_scale = nn.Parameter(torch.tensor(scale).log())
-        self.offset = nn.Parameter(torch.zeros(()))
+        self.offset = nn.Parameter(torch.tensor(-_UNDECIDED * scale))
 
     def read(self, modality: str, vector: Tensor, tokens: Tensor, mask: Tensor | None = None) -> Side:
         """Return what is kept of B items: unit tokens (B, L, W)."""
