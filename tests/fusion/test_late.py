@@ -60,7 +60,7 @@ def test_a_mean_similarity_of_two_fifths_is_undecided_at_first():
     fusion = Late({"text": 2, "image": 2}, scale=20.0)
     angle = math.degrees(math.acos(0.4))
     mask = torch.ones(1, 1, dtype=torch.bool)
-    text, image = (Side(at([a]), at([[a]]), mask) for a in (0, angle))
+    text, image = (Side(at(a), at([a]), mask) for a in (0, angle))
     assert fusion(text, image).item() == pytest.approx(0, abs=1e-5)
 
 
