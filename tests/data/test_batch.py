@@ -116,6 +116,22 @@ def test_stored_tokens_come_with_their_mask():
     assert set(Stored("tokens", tokens)(np.array([1]))) == {"tokens"}
 
 
+def test_stored_vectors_may_have_their_tokens_beside_them():
+    rng = np.random.default_rng(0)
+    vectors, tokens, mask = rng.random((4, 5), np.float32), rng.random((4, 3, 2)).astype(np.float16), np.eye(4, 3) > 0
+    both = Stored("vector", vectors, mask, tokens)
+    found = both(np.array([2, 0]))
+    assert set(found) == {"vector", "tokens", "mask"}
+    assert found["vector"].tolist() == vectors[[2, 0]].tolist()
+    assert found["tokens"].numpy().tolist() == tokens[[2, 0]].tolist()
+    assert found["mask"].tolist() == mask[[2, 0]].tolist()
+    assert set(both.without_tokens()(np.array([1]))) == {"vector"}
+    alone = Stored("tokens", tokens, mask)
+    assert alone.without_tokens() is alone
+    with pytest.raises(ValueError, match="beside vectors"):
+        Stored("vector", vectors[:3], None, tokens)
+
+
 @pytest.mark.parametrize(
     ("name", "mask"), [("pixels", None), ("vector", np.ones((4, 3), bool)), ("tokens", np.ones(4, bool))]
 )

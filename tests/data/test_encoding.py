@@ -76,6 +76,47 @@ def test_image_tokens_get_a_mask_of_their_own(colours, mean_colour):
     assert piece.arrays["mask"].all()
 
 
+def test_tokens_beside_the_vector_are_an_entry_of_their_own_in_half_precision(colours, mean_colour, letters, tmp_path):
+    root, refs, table = colours(5)
+    (root / "3.png").write_bytes(b"no picture")
+    cache = FeatureCache(root / "cache")
+    alone = features(mean_colour(), items("image", refs), root, cache, workers=0)
+    for fresh in (True, False):
+        both = features(mean_colour(), items("image", refs), root, cache, workers=0, tokens=True)
+        assert both.fresh == fresh
+        assert (both.array == alone.array).all()
+        assert (both.array.dtype, both.tokens.dtype, both.name) == (np.float32, np.float16, "vector")
+        expected = np.repeat((0.5 + table / 255)[:, None], 8, axis=1)
+        expected[3] = 0
+        assert np.allclose(both.tokens, expected, atol=1e-3)
+        assert both.mask.all()
+        assert [b.position for b in both.broken] == [3]
+    assert alone.tokens is None
+    again = features(mean_colour(), items("image", refs), root, cache, workers=0)
+    assert (again.fresh, again.tokens) == (False, None)
+    found = features(letters(), items("text", TEXTS), None, FeatureCache(tmp_path / "texts"), batch_size=2, tokens=True)
+    for i, text in enumerate(TEXTS):
+        assert found.tokens[i, :, 0].tolist() == [ord(c) for c in text] + [0] * (6 - len(text))
+        assert found.mask[i].tolist() == [j < len(text) for j in range(6)]
+
+
+def test_tokens_too_large_for_half_precision_are_the_largest_it_has(mean_colour, colours):
+    root, refs, _ = colours(1)
+    encoder = mean_colour()
+    with torch.no_grad():
+        encoder.scale.fill_(-1e8)
+    (piece,) = encode_items(items("image", refs), root, encoder, workers=0, tokens=True)
+    assert (piece.arrays["tokens"].min(), piece.arrays["tokens"].dtype) == (-65504, np.float16)
+
+
+def test_an_encoder_without_tokens_is_refused_where_they_are_wanted(letters, monkeypatch):
+    encoder = letters()
+    forward = encoder.forward
+    monkeypatch.setattr(encoder, "forward", lambda inputs: forward(inputs)._replace(tokens=None))
+    with pytest.raises(UserError, match="text encoder gives no tokens"):
+        list(encode_items(items("text", TEXTS), None, encoder, tokens=True))
+
+
 def test_the_encoder_gets_its_mode_back_and_the_random_state_is_left_alone(colours, mean_colour):
     root, refs, _ = colours(4)
     encoder = mean_colour()

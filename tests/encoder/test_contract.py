@@ -85,6 +85,13 @@ def test_option_keeps_the_contract(group, option, checkpoint):
     assert encoder.frozen != encoded.vector.requires_grad
     assert encoder.stores == "vector"
     assert torch.equal(encoder({"vector": encoded.vector}).vector, encoded.vector)
+    beside = {
+        "vector": encoded.vector,
+        "tokens": encoded.tokens.half(),
+        "mask": torch.ones(encoded.tokens.shape[:2]) > 0,
+    }
+    given = encoder(beside)
+    assert all(getattr(given, name) is tensor for name, tensor in beside.items())
     assert encoded.tokens.shape[0] == 2
     assert encoded.mask is None or encoded.mask.shape == encoded.tokens.shape[:2]
     assert len(encoder.fingerprint()) == 64

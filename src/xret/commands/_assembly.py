@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from xret._errors import UserError
+from xret.commands._matcher import is_on, scorer, token_width
 from xret.commands._needs import NOTHING, Needs
 from xret.data.augmented import Augmented
 from xret.data.batch import Extra, ImageProvider, KeptPictures, PairDataset, Stored, TextProvider
@@ -74,10 +75,13 @@ def refuse_strangers(node: Any, allowed: tuple[str, ...], key: str = "") -> None
 
 
 def build_model(cfg: DictConfig) -> DualEncoder:
-    """Build encoders and projections; ``cfg.encoder`` holds one node per modality and ``projection``."""
+    """Build encoders, projections and matcher; ``cfg.encoder`` holds one node per modality and ``projection``."""
     encoders = {m: build(node, f"encoder.{m}") for m, node in cfg.encoder.items() if m != "projection"}
     heads = {m: build(cfg.encoder.projection, "encoder.projection", in_dim=e.width) for m, e in encoders.items()}
-    return DualEncoder(encoders, heads)
+    if not is_on(cfg):
+        return DualEncoder(encoders, heads)
+    widths = {m: token_width(e) for m, e in encoders.items()}
+    return DualEncoder(encoders, heads, build(scorer(cfg), "fusion", widths=widths), cfg.fusion.lr)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ class Prepared:
         of_row: modality -> (R,) item of each row.
         given: modality -> what gives tensors for items to measure: stored features, or reading and tokenising.
         raw: modality -> the same from raw input, always.
-        training: modality -> the same for training: `given`, but where a switch needs raw input.
+        training: modality -> the same for training: `given`, but where a switch needs raw input or tokens.
+        sequences: modality -> the same with tokens beside the vector, where a switch needs them.
         partner: rows that were mismatched on purpose -> the row whose partner they hold; see `noise`.
         target: the domain that the model is adapted to, made ready for it too.
         augment: makes the tensors of training batches in place of `training`, where augmentation is on.
@@ -102,6 +107,7 @@ class Prepared:
     given: dict[str, Provider]
     raw: dict[str, Provider]
     training: dict[str, Provider]
+    sequences: dict[str, Provider]
     target: "Prepared | None" = None
     augment: Augmented | None = None
     partner: dict[int, int] = field(default_factory=dict)
@@ -177,6 +183,7 @@ def prepare(
     given: dict[str, Provider] = {}
     raw: dict[str, Provider] = {}
     kept: dict[str, Provider] = {}
+    sequences: dict[str, Provider] = {}
     items: dict[str, Items] = {}
     of_row: dict[str, np.ndarray] = {}
     broken: dict[int, Rejected] = {}
@@ -189,15 +196,17 @@ def prepare(
         if keep_pictures and modality == "image" and (modality in needs.raw or not can_be_stored(encoder)):
             kept[modality], faults = _kept(encoder, items[modality], manifest.root, cfg.batch.workers)
         if can_be_stored(encoder):
-            stored = features(encoder, items[modality], manifest.root, cache, workers=cfg.batch.workers)
+            both = modality in needs.tokens and encoder.stores == "vector"
+            stored = features(encoder, items[modality], manifest.root, cache, workers=cfg.batch.workers, tokens=both)
             log.info(
                 "%s: %d features %s", modality, len(items[modality]), "encoded" if stored.fresh else "from the cache"
             )
-            given[modality], faults = Stored(stored.name, stored.array, stored.mask), stored.broken
+            whole = Stored(stored.name, stored.array, stored.mask, stored.tokens)
+            given[modality], sequences[modality], faults = whole.without_tokens(), whole, stored.broken
         elif modality in kept:
-            given[modality] = kept[modality]
+            given[modality] = sequences[modality] = kept[modality]
         else:
-            given[modality] = raw[modality]
+            given[modality] = sequences[modality] = raw[modality]
             faults = _screened(encoder, items[modality], manifest.root, cfg.batch.workers)
         reasons = {fault.position: fault for fault in faults}
         for row in np.flatnonzero(np.isin(of_row[modality], list(reasons))).tolist():
@@ -208,8 +217,8 @@ def prepare(
         rows = tuple(manifest.rows[i] for i in usable)
         manifest = replace(manifest, rows=rows, rejected=(*manifest.rejected, *broken.values()))
         of_row = {modality: places[usable] for modality, places in of_row.items()}
-    training = {m: kept.get(m, raw[m]) if m in needs.raw else provider for m, provider in given.items()}
-    return Prepared(settle(manifest, cfg.data.on_error), items, of_row, given, raw, training)
+    training = {m: kept.get(m, raw[m]) if m in needs.raw else provider for m, provider in sequences.items()}
+    return Prepared(settle(manifest, cfg.data.on_error), items, of_row, given, raw, training, sequences)
 
 
 def can_be_stored(encoder: Any) -> bool:  # noqa: ANN401 - an encoder

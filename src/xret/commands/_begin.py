@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
+from xret.commands._matcher import begin_readers
 from xret.commands._robust import judged
 from xret.encoder.projection.linear import Linear
 from xret.model.belief import Belief
@@ -44,6 +45,10 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
         maps = start(pairs, cfg.encoder.projection.dim, judged(cfg, start, belief, prepared, pairs))
     except ValueError as error:
         raise UserError(str(error)) from error
+    if model.matcher is not None:
+        items = {m: of[rows] for m, of in prepared.of_row.items()}
+        if begin_readers(start, model.matcher, prepared.sequences, items):
+            model.reader_lr = float(start.lr)
     for modality, affine in maps.items():
         linear[modality].begin(*(torch.from_numpy(part) for part in affine))
     log.info("start: projections begin in closed form and train at a rate of %g", start.lr)

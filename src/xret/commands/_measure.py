@@ -11,16 +11,18 @@ from xret.commands._assembly import Prepared
 from xret.data.manifest import media_path
 from xret.data.reading import BrokenMedia, read_image
 from xret.metric import Tasks
-from xret.metric.evaluate import Evaluation, evaluate
+from xret.metric.evaluate import Evaluation, SecondStage, evaluate
 from xret.metric.ridge import RidgeBaseline, ridge_baseline
 from xret.metric.top_k import top_k
 from xret.model.dual_encoder import DualEncoder
 from xret.protocol.default import Default
 from xret.run.figures import answers, best_and_worst
+from xret.run.runs import INDEX
 
 _BATCH = 256
 _SHOWN = 4
 _PICTURE_PX = 96
+_COUNTS = ("queries", "targets", "left_out")
 
 
 @torch.inference_mode()
@@ -46,10 +48,48 @@ def with_mean_mrr(values: Mapping[str, float]) -> dict[str, float]:
     return {**values, "mrr": float(np.mean(directions))}
 
 
-def measure(tasks: Tasks, vectors: Mapping[str, np.ndarray], seed: int) -> Evaluation:
-    """Evaluate with intervals, and add the mean MRR."""
-    result = evaluate(tasks, vectors, seed=seed)
+def measure(
+    tasks: Tasks,
+    vectors: Mapping[str, np.ndarray],
+    seed: int,
+    second: SecondStage | None = None,
+    report: str = "first",
+) -> Evaluation:
+    """Evaluate with intervals, and add the mean MRR.
+
+    Args:
+        tasks: of a split.
+        vectors: modality -> (N, D) unit vectors of its items.
+        seed: of the bootstrap.
+        second: its figures stand beside those of the vectors, as "text_to_image/reranked_recall_at_1" and so on.
+        report: "reranked" gives its figures the plain names too, and calls those of the vectors
+            "text_to_image/first_recall_at_1".
+    """
+    first = _with_mean_mrr(evaluate(tasks, vectors, seed=seed))
+    if second is None:
+        return first
+    again = _with_mean_mrr(evaluate(tasks, vectors, seed=seed, second=second))
+    if report == "first":
+        return _beside(first, again, "reranked_")
+    return _beside(_beside(again, first, "first_"), again, "reranked_")
+
+
+def _with_mean_mrr(result: Evaluation) -> Evaluation:
     return Evaluation(with_mean_mrr(result.values), result.per_query)
+
+
+def _beside(plain: Evaluation, other: Evaluation, prefix: str) -> Evaluation:
+    """Return figures with those of another system beside them; what does not depend on the system stands there once."""
+    values = {}
+    for name, value in other.values.items():
+        direction, slash, figure = name.rpartition("/")
+        if not figure.startswith(("chance_", *_COUNTS)):
+            values[f"{direction}{slash}{prefix}{figure}"] = value
+    tables = {
+        name: table | {f"{prefix}{key}": v for key, v in other.per_query[name].items() if key not in INDEX}
+        for name, table in plain.per_query.items()
+    }
+    return Evaluation({**plain.values, **values}, tables)
 
 
 def arrays(evaluation: Evaluation, split: str) -> dict[str, np.ndarray]:

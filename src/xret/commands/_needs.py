@@ -26,7 +26,8 @@ def needs(cfg: DictConfig) -> Needs:
     raw = _augmented(cfg)
     if "attack" in cfg.adversarial and cfg.adversarial.space == "input":
         raw |= set(cfg.adversarial.modalities)
-    return Needs(raw=frozenset(raw))
+    tokens = [str(m) for m in cfg.encoder if m != "projection"] if "_target_" in cfg.fusion else []
+    return Needs(raw=frozenset(raw), tokens=frozenset(tokens))
 
 
 def _augmented(cfg: DictConfig) -> set[str]:

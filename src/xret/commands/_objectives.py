@@ -16,6 +16,7 @@ from xret.model.adaptation import Adaptation
 from xret.model.bank import Bank
 from xret.model.distilling import NAME as TEACHER
 from xret.model.dual_encoder import DualEncoder
+from xret.model.matching import Matching
 from xret.model.retrieval import Retrieval
 from xret.model.sparing import Sparing
 
@@ -35,6 +36,8 @@ def objectives(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> dict[
     weight = cfg.adversarial.clean_weight if attacked else 1.0
     retrieval = Retrieval(build(cfg.loss, "loss"), miner, _bank(cfg, model), weight)
     found: dict[str, nn.Module] = {"retrieval": retrieval}
+    if "_target_" in cfg.fusion:
+        found["matching"] = Matching(cfg.fusion.weight, cfg.fusion.negatives, cfg.fusion.temperature)
     if attacked:
         found["adversarial"] = adversarial(cfg, model, prepared, retrieval)
     if "_target_" in cfg.adaptation:

@@ -12,6 +12,7 @@ from xret.commands._assembly import Prepared, build
 from xret.commands._distillation import distils, teacher
 from xret.commands._fit import Fit, begin_tracking
 from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, picture, require
+from xret.commands._rerank import Mix, SecondStage, latency_ms
 from xret.commands._retention import Retention
 from xret.commands._target import NAME, measure_target
 from xret.commands._wise import settle
@@ -92,9 +93,14 @@ def finish(
     asked = {s: require(of_split(protocol, s), prepared.split(s)[0], s) for s in _splits(cfg)}
     baseline = Ridge(prepared, asked["val"]) if cfg.trial is None else None  # the same for all trials of a sweep
     taught = teacher(cfg, prepared) if distils(cfg) else None
+    mix: Mix | None = None
+    second: SecondStage | None = None
     for split, tasks in asked.items():
         vectors = encode_split(model, prepared, split)
-        result = measure(tasks, vectors, cfg.seed)
+        if model.matcher is not None:
+            second = SecondStage(model, prepared, split, tasks, vectors, cfg.fusion.rerank_k)
+            mix = second.mix = mix or second.choose()  # val comes first
+        result = measure(tasks, vectors, cfg.seed, second, cfg.fusion.report if second else "first")
         values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
         if taught is not None:
             values |= taught.figures(tasks, prepared.split(split)[1], result.values)
@@ -110,12 +116,17 @@ def finish(
     if _detailed(cfg):
         _draw(record, prepared, split, tasks, vectors, result)
     metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
+    if mix is not None:
+        mix.save(record)
+        metrics |= mix.figures()
     if _detailed(cfg):
         record.write_bytes("curves.png", curves(fit.checkpoints.history))
     counts = {m: len(i) for m, i in prepared.items.items()}
     costs = cost(model, prepared.raw, counts, vectors, seconds["fit"], _timed(cfg))
     if taught is not None:
         costs["teacher"] = taught.cost(counts, prepared.split(split)[1], _timed(cfg))
+    if second is not None:
+        costs["rerank_latency_ms"] = latency_ms(model, second) if _timed(cfg) else {}
     record.write_json("cost.json", {**costs, "seconds": seconds})
     record.write_json("metrics.json", metrics)
     if fit.logger is not None:

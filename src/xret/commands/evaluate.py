@@ -12,8 +12,8 @@ from xret._errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
+    from xret.commands._trained import Trained
     from xret.metric.evaluate import Evaluation
-    from xret.model.dual_encoder import DualEncoder
 
 
 def run(cfg: DictConfig) -> None:
@@ -38,8 +38,10 @@ def run(cfg: DictConfig) -> None:
     protocol = build(cfg.get("protocol") or stored.protocol, "protocol")
     if cfg.get("protocol") is None:
         protocol = of_split(protocol, "test" if cfg.split == "target" else cfg.split)
-    found = (_target if cfg.split == "target" else _split)(cfg, settings, trained.model, protocol)
+    found = (_target if cfg.split == "target" else _split)(cfg, settings, trained, protocol)
     out = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    if found.costs:
+        out.write_json("cost.json", found.costs)
     out.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create({**cfg, "data": settings.data}), resolve=True))
     out.write_arrays("per_query.npz", found.queries)
     out.write_json("metrics.json", found.metrics)
@@ -54,11 +56,13 @@ class _Found:
         metrics: flat, "test/text_to_image/recall_at_10" -> 0.59.
         queries: the same per query.
         beside: what stands before the names of further figures -> title of their line.
+        costs: what is measured in seconds.
     """
 
     metrics: "dict[str, float]"
     queries: "dict[str, np.ndarray]"
     beside: dict[str, str] = field(default_factory=dict)
+    costs: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, split: str, result: "Evaluation") -> "_Found":
@@ -68,19 +72,30 @@ class _Found:
         return cls({f"{split}/{name}": value for name, value in result.values.items()}, arrays(result, split))
 
 
-def _split(cfg: DictConfig, settings: DictConfig, model: "DualEncoder", protocol: Any) -> _Found:  # noqa: ANN401
+def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: Any) -> _Found:  # noqa: ANN401
     """Measure a split; on the run's own data the ridge baseline stands beside it, and where asked for an attack."""
     from xret.commands._assembly import build, prepare
     from xret.commands._attacked import Robust
     from xret.commands._measure import Ridge, encode_split, measure, of_split, require
+    from xret.commands._needs import Needs, needs
     from xret.commands._noise import with_noise
+    from xret.commands._rerank import Mix, SecondStage, latency_ms
 
-    prepared = prepare(settings, build(settings.data, "data").load(), model)
-    if cfg.get("data") is None and "noise" in settings:
+    model = trained.model
+    prepared = prepare(settings, build(settings.data, "data").load(), model, Needs(tokens=needs(settings).tokens))
+    if cfg.get("data") is None:
         prepared = with_noise(settings, prepared)  # the baseline is fitted on what the run was trained on
     tasks = require(protocol, prepared.split(cfg.split)[0], cfg.split)
     vectors = encode_split(model, prepared, cfg.split)
-    found = _Found.of(cfg.split, measure(tasks, vectors, settings.seed))
+    second: SecondStage | None = None
+    if model.matcher is not None:
+        second = SecondStage(model, prepared, cfg.split, tasks, vectors, settings.fusion.rerank_k)
+        second.mix = Mix.load(trained.record)
+    result = measure(tasks, vectors, settings.seed, second, settings.fusion.report if second else "first")
+    found = _Found.of(cfg.split, result)
+    if second is not None and second.mix is not None:
+        found.metrics |= second.mix.figures()
+        found.costs["rerank_latency_ms"] = latency_ms(model, second)
     if cfg.get("data") is None:
         chosen_by = require(of_split(protocol, "val"), prepared.split("val")[0], "val")
         ridge = Ridge(prepared, chosen_by).evaluate(tasks, cfg.split)
@@ -94,13 +109,14 @@ def _split(cfg: DictConfig, settings: DictConfig, model: "DualEncoder", protocol
     return found
 
 
-def _target(cfg: DictConfig, settings: DictConfig, model: "DualEncoder", protocol: Any) -> _Found:  # noqa: ANN401
+def _target(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: Any) -> _Found:  # noqa: ANN401
     """Measure the target domain; moment matching stands beside it."""
     from xret.commands._assembly import build, prepare
     from xret.commands._target import measure_target, target
 
     if "_target_" in cfg.attack:
         raise UserError("attack and split=target do not go together; evaluate data=... attack=... attacks other data")
+    model = trained.model
     domain = target(settings, model)
     if domain is None:
         raise UserError(

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
 
     from xret.commands._assembly import Prepared
     from xret.commands._fit import Validate
+    from xret.commands._rerank import SecondStage
     from xret.metric import Tasks
+    from xret.model.dual_encoder import DualEncoder
     from xret.run.folder import RunFolder
+
+    Reranking = Callable[[dict[str, np.ndarray]], SecondStage]
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +105,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     log.info("data: %s", _counts(prepared))
     protocol = build(cfg.protocol, "protocol")
     tasks = require(of_split(protocol, "val"), prepared.split("val")[0], "val")
-    validate = _validate(tasks)
+    validate = _validate(tasks, _reranking(cfg, model, prepared, tasks))
     check_names(cfg, _names(tasks, prepared))
     belief = believing(cfg, prepared)
     rate = begin_projections(cfg, model, prepared, belief)
@@ -172,16 +177,32 @@ def _counts(prepared: "Prepared") -> str:
     return f"{manifest.name}: {'; '.join(splits)}; {len(manifest.rejected)} rejected"
 
 
-def _validate(tasks: "Tasks") -> "Validate":
-    """Return the function that measures validation vectors: figures only, no intervals."""
+def _reranking(cfg: DictConfig, model: "DualEncoder", prepared: "Prepared", tasks: "Tasks") -> "Reranking | None":
+    """Return what orders the answers to validation queries anew, where its figures are what is reported."""
+    from xret.commands._rerank import SecondStage
+
+    if model.matcher is None or cfg.fusion.report == "first":
+        return None
+    return lambda vectors: SecondStage(model, prepared, "val", tasks, vectors, cfg.fusion.rerank_k)
+
+
+def _validate(tasks: "Tasks", reranking: "Reranking | None" = None) -> "Validate":
+    """Return the function that measures validation vectors: figures only, no intervals.
+
+    Args:
+        tasks: of the validation split.
+        reranking: vectors -> second stage; None measures the vectors alone.
+    """
     from xret.commands._measure import with_mean_mrr
     from xret.metric.evaluate import evaluate
 
     shown = ("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "rsum")
 
     def validate(vectors: "dict[str, np.ndarray]") -> dict[str, float]:
-        values = with_mean_mrr(evaluate(tasks, vectors, resamples=0).values)
-        return {name: value for name, value in values.items() if name.rpartition("/")[2] in shown}
+        second = None if reranking is None else reranking(vectors)
+        share = {} if second is None else {"rerank_share": second.choose().share}
+        values = with_mean_mrr(evaluate(tasks, vectors, resamples=0, second=second).values)
+        return {name: value for name, value in values.items() if name.rpartition("/")[2] in shown} | share
 
     return validate
 

@@ -153,7 +153,12 @@ class Views:
             place[both] = self._pair[choice.rows[both]]
             amount[both] = 1
         tables = [self.original, *self.views, *(table for versions in self.mixed for table in versions)]
-        return _gather(tables, source, place), amount
+        found = _gather(tables, source, place)
+        if (
+            self.original.tokens is not None
+        ):  # beside the vector; versions have none, so they keep those of the original
+            found = {**self.original(items), **found}
+        return found, amount
 
     def version(self, k: int, rows: np.ndarray) -> np.ndarray:
         """Return the k-th version of the items of some rows."""

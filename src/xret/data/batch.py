@@ -146,28 +146,37 @@ class Stored:
         name: "vector" or "tokens", what the encoder's `forward` knows them by.
         array: (N, D) vectors or (N, L, C) tokens, float32, in memory or memory-mapped.
         mask: (N, L) bool, for tokens; None where all of them count.
+        tokens: (N, L, C) beside vectors, for switches that want both; None: the vectors alone.
 
     Raises:
-        ValueError: the name is another one, or the mask does not fit.
+        ValueError: the name is another one, or the mask or the tokens do not fit.
     """
 
-    def __init__(self, name: str, array: np.ndarray, mask: np.ndarray | None = None) -> None:
+    def __init__(
+        self, name: str, array: np.ndarray, mask: np.ndarray | None = None, tokens: np.ndarray | None = None
+    ) -> None:
         if name not in ("vector", "tokens"):
             raise ValueError(f"name must be vector or tokens, got {name!r}")
-        if mask is not None and (name == "vector" or mask.shape != array.shape[:2]):
+        if tokens is not None and (name == "tokens" or len(tokens) != len(array)):
+            raise ValueError(f"tokens must be (N, L, C) beside vectors (N, D), got {tokens.shape} and {array.shape}")
+        sequence = array if name == "tokens" else tokens
+        if mask is not None and (sequence is None or mask.shape != sequence.shape[:2]):
             raise ValueError(
                 f"a mask must be (N, L) beside tokens (N, L, C), got {mask.shape} and {name} {array.shape}"
             )
         self.name = name
         self.array = array
         self.mask = mask
+        self.tokens = tokens
 
     def __call__(self, positions: np.ndarray) -> Inputs:
         """Return a copy of the features of some items."""
-        found = {self.name: torch.from_numpy(np.array(self.array[positions]))}
-        if self.mask is not None:
-            found["mask"] = torch.from_numpy(np.array(self.mask[positions]))
-        return found
+        arrays = {"tokens": self.tokens, "mask": self.mask, self.name: self.array}
+        return {name: torch.from_numpy(np.array(a[positions])) for name, a in arrays.items() if a is not None}
+
+    def without_tokens(self) -> "Stored":
+        """Return the vectors alone; features that are tokens stay what they are."""
+        return self if self.name == "tokens" else Stored(self.name, self.array)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs: of a memory-mapped file its place, not a copy of what it holds."""

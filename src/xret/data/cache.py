@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from xret.data.content import content_key
-from xret.data.features import Broken, InFiles, InMemory, Piece, StoredFeatures
+from xret.data.features import Broken, InFiles, InMemory, Piece, StoredFeatures, main_array
 from xret.data.locking import hold, locked
 from xret.data.manifest import Items
 
@@ -130,8 +130,7 @@ class FeatureCache:
                 sink.close()
             if writable:
                 self._sweep(key)
-        name = "tokens" if "tokens" in sink.arrays else "vector"
-        return StoredFeatures(name, sink.arrays[name], sink.arrays.get("mask"), tuple(broken))
+        return StoredFeatures.of(sink.arrays, tuple(broken))
 
     def _start(self, key: str, count: int, writable: bool) -> InFiles | InMemory:
         try:
@@ -150,7 +149,7 @@ class FeatureCache:
             OSError: the disk is full or fails; the files of ``sink`` are still open.
         """
         shapes = {path.stem: np.load(path, mmap_mode="r").shape for path in sink.folder.glob("*.npy")}
-        name = "tokens" if "tokens" in shapes else "vector"
+        name = main_array(shapes)
         meta = {"count": len(items), "modality": items.modality, "name": name, "shape": shapes[name], "broken": broken}
         meta["files"] = sink.sync()
         with (sink.folder / "meta.json").open("w") as file:
@@ -177,7 +176,7 @@ class FeatureCache:
                 if (folder / file).stat().st_size != size:
                     raise ValueError(f"{file} has the wrong size")
             arrays = {Path(file).stem: np.load(folder / file, mmap_mode="r") for file in meta["files"]}
-            array, mask = arrays[meta["name"]], arrays.get("mask")
+            array = arrays[meta["name"]]
             if meta["count"] != count or list(array.shape) != meta["shape"] or len(array) != count:
                 raise ValueError(f"{array.shape} features for {count} items")
             broken = tuple(Broken(int(i), str(reason), str(detail)) for i, reason, detail in meta["broken"])
@@ -186,8 +185,9 @@ class FeatureCache:
             return None
         with suppress(OSError):
             os.utime(folder / "meta.json")
-        hold(self._locks / f"{key}.used", array)
-        return StoredFeatures(meta["name"], array, mask, broken, fresh)
+        for mapped in arrays.values():
+            hold(self._locks / f"{key}.used", mapped)
+        return StoredFeatures.of(arrays, broken, fresh)
 
     def _evict(self, key: str) -> None:
         """Remove the least recently used entries beyond the limit, but not ``key``."""

@@ -23,8 +23,8 @@ from xret.data.reading import BrokenMedia, read_image
 
 log = logging.getLogger(__name__)
 
+_HALF_MAX = np.float32(np.finfo(np.float16).max)
 Change = Callable[[np.ndarray, int], np.ndarray]
-
 _REPORT_S = 10.0  # between two lines of progress where no one watches
 
 
@@ -37,6 +37,7 @@ def features(
     workers: int = 2,
     progress: bool = True,
     change: Change | None = None,
+    tokens: bool = False,
 ) -> StoredFeatures:
     """Return what a frozen encoder gives for all items, from the cache where it is there.
 
@@ -49,16 +50,20 @@ def features(
         workers: processes that read files; 0 reads in this one.
         progress: show rate and time left.
         change: of pictures, before they are encoded; its ``repr`` must say all that decides what it does.
+        tokens: store the tokens beside the vector, in half precision: an entry of its own.
 
     Raises:
-        UserError: no reader for the modality.
+        UserError: no reader for the modality, or the encoder gives no tokens.
     """
-    facts = [str(encoder.fingerprint()), encoder.stores, *reading_facts(encoder, items)]
+    facts = [str(encoder.fingerprint()), encoder.stores, *(["tokens beside"] if tokens else [])]
+    facts += reading_facts(encoder, items)
     if change is not None:
         facts += [repr(change), metadata.version("torchvision")]
-    return cache.get(
-        "|".join(facts), items, root, lambda: encode_items(items, root, encoder, batch_size, workers, progress, change)
-    )
+
+    def make() -> Iterator[Piece]:
+        return encode_items(items, root, encoder, batch_size, workers, progress, change, tokens)
+
+    return cache.get("|".join(facts), items, root, make)
 
 
 def reading_facts(encoder: Any, items: Items) -> list[str]:  # noqa: ANN401 - an encoder, or what stands for one
@@ -76,6 +81,7 @@ def encode_items(
     workers: int = 2,
     progress: bool = True,
     change: Change | None = None,
+    tokens: bool = False,
 ) -> Iterator[Piece]:
     """Encode all items, each once; texts from the longest to the shortest, so that little is padding.
 
@@ -90,9 +96,10 @@ def encode_items(
         workers: processes that read files; 0 reads in this one.
         progress: show rate and time left.
         change: of pictures, (picture, position) -> picture, in the process that reads them.
+        tokens: give the tokens in half precision beside the vector.
 
     Raises:
-        UserError: no reader for the modality.
+        UserError: no reader for the modality, or the encoder gives no tokens.
     """
     if items.modality == "text":
         raw: Iterable[_Raw] = _texts(items, batch_size)
@@ -104,7 +111,7 @@ def encode_items(
     encoder.eval()
     try:
         for part in _watched(raw, len(items), f"encoding {items.modality}") if progress else raw:
-            yield _encoded(encoder, part)
+            yield _encoded(encoder, part, tokens)
     finally:
         encoder.train(training)
 
@@ -237,16 +244,20 @@ def _as_it_is(part: Any) -> Any:  # noqa: ANN401 - the loader takes only such a 
 
 
 @torch.inference_mode()
-def _encoded(encoder: Any, part: _Raw) -> Piece:  # noqa: ANN401 - an encoder
+def _encoded(encoder: Any, part: _Raw, beside: bool = False) -> Piece:  # noqa: ANN401 - an encoder
     parameter = next(encoder.parameters(), None)
     device = torch.device("cpu") if parameter is None else parameter.device
     inputs = {name: _placed(tensor, device) for name, tensor in encoder.collate(part.content).items()}
     encoded = encoder(inputs)
-    arrays = {"vector": _array(encoded.vector)}
-    if encoder.stores == "tokens":
+    arrays = {} if encoder.stores == "tokens" else {"vector": _array(encoded.vector)}
+    if beside or encoder.stores == "tokens":
+        if encoded.tokens is None:
+            raise UserError(f"the {encoder.modality} encoder gives no tokens; choose another one, or fusion=none")
         tokens = _array(encoded.tokens)
         mask = np.ones(tokens.shape[:2], bool) if encoded.mask is None else encoded.mask.bool().cpu().numpy()
-        arrays = {"tokens": np.where(mask[:, :, None], tokens, np.float32(0)), "mask": mask}
+        arrays |= {"tokens": np.where(mask[:, :, None], tokens, np.float32(0)), "mask": mask}
+    if "vector" in arrays and "tokens" in arrays:
+        arrays["tokens"] = np.clip(arrays["tokens"], -_HALF_MAX, _HALF_MAX).astype(np.float16)
     lost = np.isin(part.positions, [broken.position for broken in part.broken])
     for array in arrays.values():
         if lost.any() and array.dtype != bool:

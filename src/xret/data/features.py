@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +26,7 @@ class Piece:
 
     Attributes:
         positions: (B,) int64, where the items stand.
-        arrays: "vector" (B, D) float32; or "tokens" (B, L, C) float32 and "mask" (B, L) bool.
+        arrays: "vector" (B, D) float32; or "tokens" (B, L, C) float and "mask" (B, L) bool; or all three.
         broken: which of them could not be read; their features are zero.
     """
 
@@ -45,6 +45,7 @@ class StoredFeatures:
         mask: (N, L) bool beside tokens, True where they count; else None.
         broken: the items that could not be read; their features are zero.
         fresh: whether they were made just now.
+        tokens: (N, L, C) float16 beside vectors, where both were asked for; else None.
     """
 
     name: str
@@ -52,6 +53,19 @@ class StoredFeatures:
     mask: np.ndarray | None = None
     broken: tuple[Broken, ...] = ()
     fresh: bool = True
+    tokens: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray], broken: tuple[Broken, ...], fresh: bool = True) -> "StoredFeatures":
+        """Return features by the arrays that were collected under the names of `Piece.arrays`."""
+        name = main_array(arrays)
+        tokens = arrays.get("tokens") if name == "vector" else None
+        return cls(name, arrays[name], arrays.get("mask"), broken, fresh, tokens)
+
+
+def main_array(names: Collection[str]) -> str:
+    """Return which of some arrays the features are named after: the vectors, where there are any."""
+    return "vector" if "vector" in names else "tokens"
 
 
 class InMemory:

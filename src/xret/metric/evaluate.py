@@ -1,7 +1,7 @@
 """The figures of a protocol's tasks, their intervals and their chance level, as one flat dictionary."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,10 @@ from xret.metric.ranks import ranks_from_vectors
 from xret.metric.retrieval import KS, MEANS, per_query
 
 RSUM_PARTS = tuple(f"recall_at_{k}" for k in KS)
+
+
+SecondStage = Callable[[TaskLike, np.ndarray], np.ndarray]
+"""(task, ranks (P,) of the first stage) -> ranks (P,) in the end."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def evaluate(
     seed: int = 0,
     tie_tolerance: float = 1e-6,
     threads: int | None = None,
+    second: SecondStage | None = None,
 ) -> Evaluation:
     """Rank every target for every query and sum the ranks up.
 
@@ -68,6 +73,7 @@ def evaluate(
         seed: of the bootstrap.
         tie_tolerance: cosines closer than this are tied.
         threads: how many at a time; None for as many as BLAS may use.
+        second: changes the ranks that the vectors gave; None leaves them.
 
     Returns:
         Figures and per-query values.
@@ -91,6 +97,8 @@ def evaluate(
             tie_tolerance,
             threads,
         )
+        if second is not None:
+            ranks = second(task, ranks)
         figures = per_query(ranks, task.relevance)
         stacked = np.stack(list(figures.values()), axis=1)
         replicates = replicate_means(stacked, task.groups, resamples, seed + task.fold) if resamples else None

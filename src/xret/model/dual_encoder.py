@@ -13,6 +13,9 @@ from xret.encoder import Encoded
 from xret.encoder.lora import base_fingerprint, is_adapted, is_adapter
 from xret.model.chunks import Chunks
 
+Side = Any
+"""What a matcher has read of some items: a `xret.fusion.Side`."""
+
 
 class DualEncoder(nn.Module):
     """One encoder and one projection per modality; unit vectors of one size come out.
@@ -20,6 +23,8 @@ class DualEncoder(nn.Module):
     Args:
         encoders: modality -> encoder, as `xret.encoder` describes it.
         projections: modality -> module (B, encoder.width) -> (B, D), the same D for all.
+        matcher: scores pairs from their tokens, as `xret.fusion` describes it; None where there is no second stage.
+        matcher_lr: its learning rate. ``reader_lr`` is that of the maps by which it reads tokens, and may be set apart.
 
     Attributes:
         chunks: how `encode` saves memory wherever a gradient is recorded; None: it does not.
@@ -27,10 +32,18 @@ class DualEncoder(nn.Module):
 
     chunks: Chunks | None = None
 
-    def __init__(self, encoders: Mapping[str, nn.Module], projections: Mapping[str, nn.Module]) -> None:
+    def __init__(
+        self,
+        encoders: Mapping[str, nn.Module],
+        projections: Mapping[str, nn.Module],
+        matcher: nn.Module | None = None,
+        matcher_lr: float = 1e-3,
+    ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
         self.projections = nn.ModuleDict(projections)
+        self.matcher: Any = matcher
+        self.matcher_lr = self.reader_lr = matcher_lr
 
     def encode(self, modality: str, inputs: dict[str, Tensor]) -> Encoded:
         """Encode B items of one modality.
@@ -50,6 +63,22 @@ class DualEncoder(nn.Module):
         encoded: Encoded = self.encoders[modality](inputs)
         vector = self.projections[modality](encoded.vector)
         return encoded._replace(vector=F.normalize(vector.float(), dim=-1))
+
+    def read(self, modality: str, encoded: Encoded) -> Side:
+        """Return what the matcher keeps of B items; vectors reach it without gradient, tokens carry theirs.
+
+        Args:
+            modality: "text", "image", ...
+            encoded: what `encode` gave.
+
+        Raises:
+            UserError: the encoder gave no tokens.
+        """
+        if encoded.tokens is None:
+            raise UserError(
+                f"fusion needs tokens, and the {modality} encoder gives none; choose another, or fusion=none"
+            )
+        return self.matcher.read(modality, encoded.vector.detach(), encoded.tokens, encoded.mask)
 
     def trained_state(self) -> dict[str, Tensor]:
         """Return the state without what no training changes: frozen encoders, and the networks under adapters."""
@@ -88,7 +117,7 @@ class DualEncoder(nn.Module):
     def parameter_groups(
         self, others: Iterable[nn.Module], lr: float, others_lr: float, weight_decay: float
     ) -> list[dict[str, object]]:
-        """Return optimizer groups: every encoder at its own rate, projections and ``others`` at theirs.
+        """Return optimizer groups: every encoder and the matcher at its own rate, projections and ``others`` at theirs.
 
         Vectors and scalars (biases, norms, temperatures) get no weight decay.
 
@@ -100,6 +129,9 @@ class DualEncoder(nn.Module):
         """
         parts: list[tuple[nn.Module, float]] = [(e, cast(float, e.lr)) for e in self.encoders.values()]
         parts += [(projection, lr) for projection in self.projections.values()]
+        parts += (
+            [] if self.matcher is None else [(self.matcher.readers, self.reader_lr), (self.matcher, self.matcher_lr)]
+        )
         parts += [(module, others_lr) for module in others]
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         seen: set[int] = set()

@@ -46,7 +46,9 @@ def movable(encoder: Any, inputs: Mapping[str, Tensor]) -> Movable:  # noqa: ANN
     for key in ("vector", "tokens"):
         if key in inputs:
             point = inputs[key].float()
-            rows = inputs.get("mask", torch.ones(point.shape[:-1], dtype=torch.bool, device=point.device))
+            rows = torch.ones(point.shape[:-1], dtype=torch.bool, device=point.device)
+            if key == "tokens":
+                rows = inputs.get("mask", rows)
             return Movable(key, point, rows)
     raise ValueError(f"an attack needs pixels, input_ids, vector or tokens to move, got {', '.join(inputs)}")
 

@@ -20,7 +20,8 @@ def table(metrics: Mapping[str, float], split: str, beside: Mapping[str, str] | 
     """Return the figures of a split as a Markdown table, in percent; ranks as numbers.
 
     Each direction has a line for the model with the half-width of its 95 % interval, and where they are known one for
-    each of ``beside``, and for ridge regression, moment matching, the untrained start and chance.
+    each of ``beside``, and for the other of its two stages, ridge regression, moment matching, the untrained start and
+    chance.
 
     Args:
         metrics: flat, "test/text_to_image/recall_at_10" -> 0.59.
@@ -35,8 +36,11 @@ def table(metrics: Mapping[str, float], split: str, beside: Mapping[str, str] | 
     )
     for direction in directions:
         prefix = f"{split}/{direction}/"
-        lines.append(_line(direction.replace("_to_", " → "), prefix, "", metrics))
-        for kind, name in kinds.items():
+        again = f"re-ranked top {metrics.get('rerank_k', 0):.0f}"
+        whole = f"{prefix}first_recall_at_1" in metrics  # the plain names hold the figures of both stages together
+        lines.append(_line(direction.replace("_to_", " → ") + whole * f", {again}", prefix, "", metrics))
+        stage = {"first_": "first stage"} if whole else {"reranked_": again}
+        for kind, name in {**stage, **kinds}.items():
             if f"{prefix}{kind}recall_at_1" in metrics:
                 lines.append(_line(f"&nbsp; {name}", prefix, kind, metrics))
     return "\n".join(lines).replace("&nbsp; ", "  ")
@@ -82,6 +86,12 @@ def costs(cost: Mapping[str, object]) -> list[str]:
         f"one query {direction.replace('_to_', ' → ')}: p50 {t['p50']:.1f} ms, p95 {t['p95']:.1f}, p99 {t['p99']:.1f} "
         f"(encoding {t['encode_p50']:.1f})"
         for direction, t in latency.items()
+    ]
+    again: Mapping[str, Mapping[str, float]] = cost.get("rerank_latency_ms", {})  # type: ignore[assignment]
+    lines += [
+        f"re-ranking {direction.replace('_to_', ' → ')}: p50 {t['p50']:.1f} ms more, p95 {t['p95']:.1f}, "
+        f"p99 {t['p99']:.1f}"
+        for direction, t in again.items()
     ]
     rates: Mapping[str, float] = cost["encode_per_s"]  # type: ignore[assignment]
     counts: Mapping[str, int] = cost["parameters"]  # type: ignore[assignment]

@@ -6,7 +6,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from transformers import AlignModel
 
-from xret.encoder import Encoded
+from xret.encoder import Encoded, stored
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, outermost_blocks, thaw
 from xret.encoder.image._pixels import Normalise, Stack, check_fit
 from xret.encoder.pretrained import config_of, load_model
@@ -75,7 +75,7 @@ class ALIGN(nn.Module):
             inputs: "pixels" (B, 3, H, W), uint8 or float in [0, 1]; or a stored "vector" (B, D).
         """
         if "vector" in inputs:
-            return Encoded(inputs["vector"])
+            return stored(inputs)
         output = self.network(pixel_values=self.normalise(inputs["pixels"]))
         return Encoded(output.pooler_output, output.last_hidden_state.flatten(2).mT)
 

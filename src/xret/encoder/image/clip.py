@@ -6,7 +6,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from transformers import CLIPModel
 
-from xret.encoder import Encoded
+from xret.encoder import Encoded, stored
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, outermost_blocks, thaw
 from xret.encoder.image._pixels import Normalise, Stack, check_fit
 from xret.encoder.pretrained import config_of, load_model
@@ -78,7 +78,7 @@ class CLIP(nn.Module):
             inputs: "pixels" (B, 3, H, W), uint8 or float in [0, 1]; or a stored "vector" (B, D).
         """
         if "vector" in inputs:
-            return Encoded(inputs["vector"])
+            return stored(inputs)
         output = self.network["vision_model"](pixel_values=self.normalise(inputs["pixels"]))
         return Encoded(self.network["projection"](output.pooler_output), output.last_hidden_state)
 

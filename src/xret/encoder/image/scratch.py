@@ -6,7 +6,7 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from xret.encoder import Encoded
+from xret.encoder import Encoded, stored
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, thaw
 from xret.encoder.image._pixels import Normalise, Stack, check_fit
 from xret.encoder.pooling.choice import make_pooling
@@ -83,7 +83,7 @@ class Scratch(nn.Module):
                 (B, L, D).
         """
         if "vector" in inputs:
-            return Encoded(inputs["vector"])
+            return stored(inputs)
         if "tokens" in inputs:
             tokens = inputs["tokens"]
         else:

@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 import torch
 from torch import Tensor, nn
 
-from xret.encoder import Encoded
+from xret.encoder import Encoded, stored
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, thaw
 from xret.encoder.image._checkpoint import make_network
 from xret.encoder.image._pixels import Normalise, Stack, check_fit
@@ -125,7 +125,7 @@ class Timm(nn.Module):
                 (B, L, C).
         """
         if "vector" in inputs:
-            return Encoded(inputs["vector"])
+            return stored(inputs)
         earlier: list[Tensor] = []
         with self._listening(earlier):
             tokens = inputs["tokens"] if "tokens" in inputs else self.regions(inputs["pixels"])

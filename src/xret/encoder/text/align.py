@@ -6,7 +6,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from transformers import AlignModel
 
-from xret.encoder import Encoded
+from xret.encoder import Encoded, stored
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, outermost_blocks, thaw
 from xret.encoder.pretrained import config_of, load_model, load_tokenizer
 from xret.encoder.text._tokens import Tokens, read
@@ -74,7 +74,7 @@ class ALIGN(nn.Module):
             inputs: what `collate` gave, with or without ``inputs_embeds`` (B, L, E); or a stored "vector" (B, D).
         """
         if "vector" in inputs:
-            return Encoded(inputs["vector"])
+            return stored(inputs)
         tokens = read(self.network["text_model"], inputs)["last_hidden_state"]
         return Encoded(self.network["projection"](tokens[:, 0]), tokens, inputs["attention_mask"].bool())
 

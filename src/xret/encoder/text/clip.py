@@ -7,7 +7,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from transformers import CLIPModel
 
-from xret.encoder import Encoded
+from xret.encoder import Encoded, stored
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, outermost_blocks, thaw
 from xret.encoder.pretrained import config_of, load_model, load_tokenizer
 from xret.encoder.text._tokens import Tokens
@@ -74,7 +74,7 @@ class CLIP(nn.Module):
             inputs: what `collate` gave, with or without ``inputs_embeds`` (B, L, E); or a stored "vector" (B, D).
         """
         if "vector" in inputs:
-            return Encoded(inputs["vector"])
+            return stored(inputs)
         model = self.network["text_model"]
         with _embeddings(model.get_input_embeddings(), inputs.get("inputs_embeds")):
             output = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])

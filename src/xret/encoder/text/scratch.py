@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from xret.encoder import Encoded
+from xret.encoder import Encoded, stored
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, thaw
 from xret.encoder.pooling.choice import make_pooling
 from xret.encoder.weights import fingerprint
@@ -129,7 +129,7 @@ class Scratch(nn.Module):
                 stored "tokens" (B, L, D) with their "mask" (B, L) bool.
         """
         if "vector" in inputs:
-            return Encoded(inputs["vector"])
+            return stored(inputs)
         if "tokens" in inputs:
             tokens, mask = inputs["tokens"], inputs.get("mask")
         else:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 
 from xret._errors import UserError
-from xret.encoder import Encoded
+from xret.encoder import Encoded, stored
 from xret.encoder.freezing import check_lr, hold_still, is_frozen, outermost_blocks, thaw
 from xret.encoder.pooling.choice import TEXT, make_pooling
 from xret.encoder.pooling.simple import Cls
@@ -123,7 +123,7 @@ class Transformer(nn.Module):
             UserError: words have weights, and these are not among the inputs.
         """
         if "vector" in inputs:
-            return Encoded(inputs["vector"])
+            return stored(inputs)
         if "tokens" in inputs:
             tokens, mask = inputs["tokens"], inputs.get("mask")
         else:
