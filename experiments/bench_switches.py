@@ -17,7 +17,7 @@ import pytorch_lightning as pl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from omegaconf import open_dict, read_write
+from omegaconf import OmegaConf, open_dict, read_write
 
 from xret.commands import _launch, train
 from xret.commands._fit import Fit
@@ -69,9 +69,9 @@ def median_step_ms(overrides: list[str], folder: Path) -> float:
     """Train some steps with the settings of the command line and return the median in milliseconds."""
     clock, whole = Clock(), Fit.run
 
-    def run(fit: Fit) -> None:
-        fit.trainer.callbacks.append(clock)
-        whole(fit)
+    def run(self: Fit) -> None:
+        self.trainer.callbacks.append(clock)
+        whole(self)
         raise Timed
 
     Fit.run = run  # type: ignore[method-assign]
@@ -109,7 +109,7 @@ def main(names: list[str]) -> int:
         if any("TEACHER" in " ".join(on) for _, on, _ in chosen.values()):
             record = RunFolder.claim(Path(teacher))
             cfg = composed(["trainer.max_epochs=1"])
-            record.write_text("config.yaml", _launch.OmegaConf.to_yaml(cfg, resolve=True))
+            record.write_text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
             train._train(cfg, record)
         print("| switch | step without, ms | with, ms | ratio | bar |\n|---|---:|---:|---:|---|", flush=True)
         for name, (base, on, bar) in chosen.items():

@@ -1,15 +1,32 @@
 """Any two switches work together: a few runs of one step in which every pair of options meets."""
 
 import itertools
+import json
+import logging
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from xret.commands._launch import shipped
+from xret.commands._launch import launch, shipped
 
 pytestmark = pytest.mark.slow
 
 GROUPS = ("fusion", "adversarial", "adaptation", "augmentation", "distillation", "noise", "robust", "loss", "miner")
-KEYS = {"bank.size": ("0", "24"), "chunk": ("null", "4"), "start": ("cca", "none"), "folds": ("null", "2")}
+KEYS = {"bank.size": ("0", "24"), "chunk": ("null", "4"), "start": ("cca", "none")}
+WORDNET = Path("/usr/share/wordnet")
+SMALL = (
+    "data=table",
+    "encoder=scratch",
+    "encoder.projection.dim=32",
+    "tracker=none",
+    "details=false",
+    "batch.size=16",
+    "batch.workers=0",
+    "trainer.max_steps=1",
+    "trainer.accelerator=cpu",
+)
+FROZEN = ("encoder.text.train=head", "encoder.image.train=head")  # stored features, which start=cca needs
 
 
 def options():
@@ -54,3 +71,60 @@ def test_the_runs_cover_every_pair_of_options():
         assert {((a, x), (b, y)) for x in xs for y in ys} <= met
     assert min(len(options()[group]) for group in GROUPS) >= 2
     assert len(RUNS) < 60
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with two tables of the same things in two domains, and a finished run on the first."""
+    top = tmp_path_factory.mktemp("switches")
+    levels = list(itertools.product((0, 80, 160, 240), repeat=3))
+    for name, mode in (("source", "RGB"), ("target", "L")):
+        lines = ["id,image,text,split"]
+        for i, colour in enumerate(levels):
+            Image.new("RGB", (32, 32), colour).convert(mode).save(top / f"{name}{i}.png")
+            split = "val" if i % 6 == 0 else "test" if i % 6 == 1 else "train"
+            text = f"red {colour[0]} green {colour[1]} blue {colour[2]}"
+            lines.append(f"{i},{name}{i}.png,{text},{split}")
+        (top / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    return top
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XRET_CACHE", str(folder / "cache"))
+    root = logging.getLogger()
+    handlers = list(root.handlers)
+    yield
+    for handler in [h for h in root.handlers if h not in handlers]:
+        handler.close()
+    root.handlers = handlers
+
+
+def train(arguments, capfd):
+    try:
+        code = launch("train", list(arguments))
+    except SystemExit as stop:
+        code = stop.code
+    assert code in {0, None}, capfd.readouterr().err
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: "-".join(v for v in run.values() if v not in {"none", "null"}))
+def test_a_step_with(run, folder, capfd):
+    if run["augmentation"] != "none" and not WORDNET.is_dir():
+        pytest.skip("apt-get install wordnet-base brings the synonyms")
+    data = [f"data.path={folder}/source.csv"]
+    if run["distillation"] != "none" and not (folder / "teacher/metrics.json").is_file():
+        train([*SMALL, *data, "hydra.run.dir=teacher"], capfd)
+    chosen = [f"{name}={value}" for name, value in run.items()]
+    chosen += FROZEN if run["start"] == "cca" else ()
+    chosen += [f"distillation.teacher={folder}/teacher"] if run["distillation"] != "none" else []
+    chosen += [f"data.target={folder}/target.csv"] if run["adaptation"] not in {"none", "modality_dann"} else []
+    place = f"run{RUNS.index(run)}"
+    train([*SMALL, *data, *chosen, f"hydra.run.dir={place}"], capfd)
+    figures = json.loads((folder / place / "metrics.json").read_text())
+    assert 0 < figures["test/text_to_image/mrr"] <= 1
+    for switch, figure in (("fusion", "reranked"), ("distillation", "teacher")):
+        assert any(figure in name or (figure == "reranked" and "rerank" in name) for name in figures) == (
+            run[switch] != "none"
+        )

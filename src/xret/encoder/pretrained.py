@@ -70,7 +70,7 @@ def load_image_processor(model: str) -> BaseImageProcessor:
     """
 
     def load(source: str | Path, local: bool) -> BaseImageProcessor:
-        found: BaseImageProcessor = AutoImageProcessor.from_pretrained(source, local_files_only=local)
+        found: BaseImageProcessor = AutoImageProcessor.from_pretrained(source, local_files_only=local)  # type: ignore[no-untyped-call]
         return found
 
     return _load(load, model)

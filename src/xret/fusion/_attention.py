@@ -42,7 +42,10 @@ class Attention(nn.Module):
         return result
 
     def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (P, heads, L, W / heads)
+        count, length, width = tokens.shape
+        return tokens.reshape(count, length, self.heads, width // self.heads).transpose(
+            1, 2
+        )  # (P, heads, L, W / heads)
 
 
 class Block(nn.Module):

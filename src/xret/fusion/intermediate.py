@@ -55,4 +55,5 @@ class Intermediate(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, second.tokens, second.mask)
         answers = self.head(tokens).squeeze(2).float().masked_fill(~first.mask, 0)
-        return answers.sum(dim=1) / first.mask.sum(dim=1).clamp(min=1)
+        mean: Tensor = answers.sum(dim=1) / first.mask.sum(dim=1).clamp(min=1)
+        return mean

@@ -60,7 +60,9 @@ class Matching(nn.Module):
         group, weight = group[chosen], weight[chosen]
         sides = {m: step.model.read(m, _some(step.encoded[m], own, chosen)) for m in matcher.readers}
         names = list(sides)
-        losses, accuracies, found = [], [], []
+        losses: list[Tensor] = []
+        accuracies: list[Tensor] = []
+        found: list[Tensor] = []
         for i, first in enumerate(names):
             for second in names[i + 1 :]:
                 parts = self._pair(matcher, sides[first], sides[second], group, weight)
