@@ -163,9 +163,11 @@ class RetrievalModule(pl.LightningModule):
             self._sums[name] = self._sums.get(name, 0) + value.detach()
         self._steps += 1
         if self.trainer.is_last_batch:
-            means = {f"train/{name}": value / self._steps for name, value in self._sums.items()}
-            several = self.trainer.world_size > 1  # each has the figures of its own pairs
-            self.log_dict(means, on_epoch=True, on_step=False, prog_bar=True, batch_size=1, sync_dist=several)
+            means = torch.stack([torch.as_tensor(value) for value in self._sums.values()]) / self._steps
+            if self.trainer.world_size > 1:  # each has the figures of its own pairs; reduced here, where all pass by
+                means = self.trainer.strategy.reduce(means, reduce_op="mean")
+            named = {f"train/{name}": mean for name, mean in zip(self._sums, means, strict=True)}
+            self.log_dict(named, on_epoch=True, on_step=False, prog_bar=True, batch_size=1)
 
     def _watch(self, step: Step) -> None:
         """Warn when the scores have carried nothing for some epochs."""
