@@ -115,7 +115,8 @@ def test_a_step_with(run, folder, capfd):
         pytest.skip("apt-get install wordnet-base brings the synonyms")
     data = [f"data.path={folder}/source.csv"]
     if run["distillation"] != "none" and not (folder / "teacher/metrics.json").is_file():
-        train([*SMALL, *data, "hydra.run.dir=teacher"], capfd)
+        whole = ["trainer.max_steps=-1", "trainer.max_epochs=1"]
+        train([*SMALL, *whole, *data, "hydra.run.dir=teacher"], capfd)
     chosen = [f"{name}={value}" for name, value in run.items()]
     chosen += FROZEN if run["start"] == "cca" else ()
     chosen += [f"distillation.teacher={folder}/teacher"] if run["distillation"] != "none" else []

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 
@@ -39,10 +40,12 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
     start: Any = build(cfg.start, "start")
     rows = prepared.rows("train")
     pairs = {m: array[prepared.of_row[m][rows]] for m, array in prepared.features.items()}
-    if prepared.augment is not None and prepared.augment.policy.start:
-        pairs = prepared.augment.with_versions(pairs, rows)
     try:
-        maps = start(pairs, cfg.encoder.projection.dim, judged(cfg, start, belief, prepared, pairs))
+        weight = judged(cfg, start, belief, prepared, pairs)
+        if prepared.augment is not None and prepared.augment.policy.start:
+            pairs = prepared.augment.with_versions(pairs, rows)  # a version counts as much as its original
+            weight = None if weight is None else np.tile(weight, len(next(iter(pairs.values()))) // len(rows))
+        maps = start(pairs, cfg.encoder.projection.dim, weight)
     except ValueError as error:
         raise UserError(str(error)) from error
     if model.matcher is not None:
