@@ -117,9 +117,10 @@ class RetrievalModule(pl.LightningModule):
         processes and that of a parameter averaged, so both are what one process would have found. Tokens stay at home.
         """
         everywhere = {m: e._replace(vector=self._gathered(e.vector)) for m, e in encoded.items()}
-        facts = {name: self._gathered(getattr(batch, name)) for name in ("group", "weight", "domain", "row")}
+        group, weight, domain, row = (self._gathered(t) for t in (batch.group, batch.weight, batch.domain, batch.row))
         others = None if batch.others is None else self._gathered(batch.others)
-        return replace(batch, others=others, **facts), everywhere
+        shared = replace(batch, group=group, weight=weight, domain=domain, row=row, others=others)
+        return shared, everywhere
 
     def _gathered(self, tensor: Tensor) -> Tensor:
         """Return a tensor (B, ...) of every process as one (B * world, ...), with its gradient."""
