@@ -34,10 +34,10 @@ def directions(x: np.ndarray, y: np.ndarray, strength: float, dim: int) -> tuple
     inner = torch.linalg.solve_triangular(factor, narrow.T @ (wide @ pulled) / len(narrow), upper=False)
     inner = torch.linalg.solve_triangular(factor, inner.T, upper=False)
     squares, basis = torch.linalg.eigh((inner + inner.T) / 2)
-    correlations = squares.flip(0)[:dim].clamp(min=0).sqrt()
-    right = torch.linalg.solve_triangular(factor.T, basis.flip(1)[:, :dim], upper=True)
-    left = torch.where(correlations > _NOTHING, pulled @ right / correlations.clamp(min=_NOTHING), 0)
-    return left.numpy(), right.numpy(), correlations.numpy()
+    found = squares.flip(0)[:dim].clamp(min=0).sqrt()
+    b = torch.linalg.solve_triangular(factor.T, basis.flip(1)[:, :dim], upper=True)
+    a = torch.where(found > _NOTHING, pulled @ b / found.clamp(min=_NOTHING), 0)
+    return a.numpy(), b.numpy(), found.numpy()
 
 
 def _ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
