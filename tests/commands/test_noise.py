@@ -145,3 +145,24 @@ def test_belief_changes_the_training_and_the_filter_does(xret, small):
     name = "model.projections.text.linear.weight"
     assert not torch.equal(figures[0][name], figures[1][name])
     assert not torch.equal(figures[0][name], figures[2][name])
+
+
+def test_two_processes_believe_what_one_does(start, small):
+    small = [
+        *small,
+        *NOISE,
+        "encoder/projection=linear",
+        "scheduler=constant",
+        "robust=split",
+        "robust.warmup_epochs=1",
+    ]
+    beliefs = []
+    for name, devices in (("one", []), ("two", ["trainer.devices=2", "trainer.strategy=ddp"])):
+        process = start("train", *small, *devices, f"hydra.run.dir={name}")
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        beliefs.append(torch.load(f"{name}/checkpoints/last.ckpt", weights_only=True)["state_dict"])
+    for name in ("loss", "clean", "seen"):
+        one, two = (state[f"belief.robust.{name}"].float() for state in beliefs)
+        torch.testing.assert_close(one, two, rtol=1e-2, atol=1e-2)
+    assert 0 < one.sum() < len(one), "rows of val and test are never seen"

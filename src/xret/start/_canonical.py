@@ -1,7 +1,8 @@
 """Canonical directions by triangular factors: for fits made once, where eigenvalues would cost ten times more."""
 
 import numpy as np
-import scipy.linalg
+import torch
+from torch import Tensor
 
 _NOTHING = 1e-6  # correlations below are rounding
 
@@ -27,27 +28,26 @@ def directions(x: np.ndarray, y: np.ndarray, strength: float, dim: int) -> tuple
     if x.shape[1] < y.shape[1]:
         right, left, correlations = directions(y, x, strength, dim)
         return left, right, correlations
-    rows = len(x)
-    pulled = _ridge(x, y, strength)  # (Dx, Dy): Cxx^-1 Cxy
-    factor = scipy.linalg.cholesky(y.T @ y / rows + strength * np.eye(y.shape[1]), lower=True)
-    inner = scipy.linalg.solve_triangular(factor, (y.T @ (x @ pulled)) / rows, lower=True)
-    inner = scipy.linalg.solve_triangular(factor, inner.T, lower=True)
-    squares, basis = np.linalg.eigh((inner + inner.T) / 2)
-    correlations = np.sqrt(np.maximum(squares[::-1][:dim], 0))
-    right = scipy.linalg.solve_triangular(factor, basis[:, ::-1][:, :dim], lower=True, trans="T")
-    left = np.divide(pulled @ right, correlations, out=np.zeros((x.shape[1], dim)), where=correlations > _NOTHING)
-    return left, right, correlations
+    wide, narrow = torch.from_numpy(x), torch.from_numpy(y)
+    pulled = _ridge(wide, narrow, strength)  # (Dx, Dy): Cxx^-1 Cxy
+    factor = torch.linalg.cholesky(_ridged(narrow.T @ narrow / len(narrow), strength))
+    inner = torch.linalg.solve_triangular(factor, narrow.T @ (wide @ pulled) / len(narrow), upper=False)
+    inner = torch.linalg.solve_triangular(factor, inner.T, upper=False)
+    squares, basis = torch.linalg.eigh((inner + inner.T) / 2)
+    found = squares.flip(0)[:dim].clamp(min=0).sqrt()
+    b = torch.linalg.solve_triangular(factor.T, basis.flip(1)[:, :dim], upper=True)
+    a = torch.where(found > _NOTHING, pulled @ b / found.clamp(min=_NOTHING), 0)
+    return a.numpy(), b.numpy(), found.numpy()
 
 
-def _ridge(x: np.ndarray, y: np.ndarray, strength: float) -> np.ndarray:
+def _ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
     """Return the (Dx, Dy) coefficients of a ridge regression of y on x, in whichever form has the smaller matrix."""
-    rows, wide = x.shape
-    if wide <= rows:
-        return np.asarray(_solve(x.T @ x / rows, strength, x.T @ y / rows))
-    return np.asarray(x.T @ _solve(x @ x.T / rows, strength, y / rows))
+    rows, columns = x.shape
+    if columns <= rows:
+        return torch.cholesky_solve(x.T @ y / rows, torch.linalg.cholesky(_ridged(x.T @ x / rows, strength)))
+    return x.T @ torch.cholesky_solve(y / rows, torch.linalg.cholesky(_ridged(x @ x.T / rows, strength)))
 
 
-def _solve(matrix: np.ndarray, strength: float, right: np.ndarray) -> np.ndarray:
-    matrix.flat[:: len(matrix) + 1] += strength
-    solution: np.ndarray = scipy.linalg.cho_solve(scipy.linalg.cho_factor(matrix, overwrite_a=True), right)
-    return solution
+def _ridged(matrix: Tensor, strength: float) -> Tensor:
+    matrix.diagonal().add_(strength)
+    return matrix

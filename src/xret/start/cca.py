@@ -86,8 +86,7 @@ def _share(weight: np.ndarray, rows: int) -> np.ndarray:
     share = np.asarray(weight, np.float64)
     if share.shape != (rows,) or not np.isfinite(share).all() or share.min() < 0 or share.max() == 0:
         raise ValueError(f"weight must hold {rows} finite numbers of at least 0, not all 0, got {share.shape}")
-    scaled: np.ndarray = share / share.mean()
-    return scaled
+    return share * (rows / float(share.sum()))
 
 
 def _standardised(features: np.ndarray, share: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
