@@ -1,5 +1,6 @@
 """Adversarial training: the retrieval loss also on inputs that were moved to make it large."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -25,7 +26,9 @@ class Adversarial(nn.Module):
     their loss is added, times ``weight``. Modalities that are not attacked keep their clean vectors.
 
     What is moved: pixels in [0, 1] (the encoder normalises them), embeddings of words, or, where the batch holds stored
-    tensors of a frozen encoder, these. Of several processes each attacks its own pairs, among themselves.
+    tensors of a frozen encoder, these. Only the first pairs of a batch take part, a ``share`` of it, and are each
+    other's negatives: batches are in random order, and an attack on all pairs triples the cost of a step.
+    Of several processes each attacks pairs of its own.
 
     Source: Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572 (sec. 6, a weighted sum of both losses); Madry et
     al. 2018, https://arxiv.org/abs/1706.06083 (sec. 2, without the clean loss: a clean weight of 0).
@@ -35,15 +38,23 @@ class Adversarial(nn.Module):
         attack: see `xret.attack`.
         modalities: whose inputs are moved.
         weight: of the adversarial loss.
+        share: of the pairs of a batch that are attacked, in (0, 1].
 
     Raises:
-        UserError: weight is not positive, or modalities are none or name one twice.
+        UserError: weight or share is out of its range, or modalities are none or name one twice.
     """
 
     def __init__(
-        self, criterion: Callable[[Step], Tensor], attack: Attack, modalities: Sequence[str], weight: float = 1.0
+        self,
+        criterion: Callable[[Step], Tensor],
+        attack: Attack,
+        modalities: Sequence[str],
+        weight: float = 1.0,
+        share: float = 1.0,
     ) -> None:
         super().__init__()
+        if not 0 < share <= 1:
+            raise UserError(f"adversarial.share must be in (0, 1], a share of a batch's pairs, got {share}")
         if not weight > 0:
             raise UserError(f"adversarial.weight must be positive (adversarial=none is without), got {weight}")
         if not modalities or len(set(modalities)) != len(modalities):
@@ -51,6 +62,7 @@ class Adversarial(nn.Module):
         self.criterion, self.attack = criterion, attack  # a bound method: the loss is no module of this one
         self.modalities = tuple(modalities)
         self.weight = weight
+        self.share = share
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Return ``{"adversarial": ()}``.
@@ -58,7 +70,7 @@ class Adversarial(nn.Module):
         Health gets both losses without their weights, by how much the attack lowers the mean cosine of a pair, and how
         far it moved each modality (see `xret.model.movable.size`).
         """
-        own = _own(step)
+        own = _first(step, self.share)
         found = {m: movable(own.model.encoders[m], own.batch.inputs[m]) for m in self.modalities}
         reached = self._attacked(own, found)
         encoded = dict(own.encoded)
@@ -92,14 +104,15 @@ class Adversarial(nn.Module):
             return self.attack(loss, points, rows)
 
 
-def _own(step: Step) -> Step:
-    """Return the part of a step whose inputs this process holds: its pairs, without those gathered from others."""
-    count = len(next(iter(next(iter(step.batch.inputs.values())).values())))
-    if count == len(step.batch):
-        return step
-    begin = torch.distributed.get_rank() * count
+def _first(step: Step, share: float) -> Step:
+    """Return the first pairs of a step that this process holds the inputs of, without those gathered from others."""
+    inputs = step.batch.inputs
+    held = len(next(iter(next(iter(inputs.values())).values())))
+    begin = 0 if held == len(step.batch) else torch.distributed.get_rank() * held
+    count = math.ceil(share * held)
     mine = slice(begin, begin + count)
     facts: dict[str, Any] = {name: getattr(step.batch, name)[mine] for name in ("group", "weight", "domain", "row")}
+    facts["inputs"] = {m: {name: tensor[:count] for name, tensor in part.items()} for m, part in inputs.items()}
     encoded = {m: e._replace(vector=e.vector[mine]) for m, e in step.encoded.items()}
     return replace(step, batch=replace(step.batch, **facts), encoded=encoded)
 
