@@ -101,12 +101,8 @@ def main() -> int:
         for name, spent in seconds.items():
             ratio, bar = statistics.median(spent) / statistics.median(plain), attacks[name][2]
             missed |= ratio > bar
-            print(
-                f"| {text} | {name} | {1000 * statistics.median(spent):.0f} | {ratio:.2f} | {bar:.1f} |".replace(
-                    "inf", ""
-                ),
-                flush=True,
-            )
+            shown = "" if math.isinf(bar) else f"{bar:.1f}"
+            print(f"| {text} | {name} | {1000 * statistics.median(spent):.0f} | {ratio:.2f} | {shown} |", flush=True)
     return int(missed)
 
 
