@@ -92,6 +92,7 @@ def test_evaluate_says_what_is_wrong(xret, run, arguments, message):
     [
         (["adversarial.modalities=[audio]"], "adversarial.modalities must be a list out of [text, image]"),
         (["adversarial.space=pixels"], "adversarial.space must be one of auto, input"),
+        (["adversarial.share=0"], "adversarial.share must be in (0, 1]"),
         (["adversarial.weight=0"], "adversarial.weight must be positive"),
         (["adversarial.clean_weight=-1"], "must be at least 0"),
         (["adversarial.attack.epsilon=8"], "epsilon must be in (0, 1]"),

@@ -8,7 +8,7 @@ import torch
 
 from xret._errors import UserError
 from xret.data.cache import FeatureCache
-from xret.data.encoding import encode_items, features, unreadable
+from xret.data.encoding import encode_items, features, pictures, unreadable
 from xret.data.manifest import Items
 
 TEXTS = ("bb", "a", "cccccc", "dd", "eeee", "ff")
@@ -44,6 +44,12 @@ def test_broken_pictures_are_named_and_zero_and_harm_no_other(colours, mean_colo
         assert found.fresh == fresh
     checked = unreadable(items("image", refs), root, 8, "squash", workers=workers)
     assert checked == found.broken
+    read, broken = pictures(items("image", refs), root, 8, "squash", workers=workers)
+    assert broken == found.broken
+    assert (read.shape, read.dtype) == ((7, 3, 8, 8), np.uint8)
+    assert not read[[2, 5]].any()
+    kept = [0, 1, 3, 4, 6]
+    assert np.array_equal(read[kept, :, 4, 4], table[kept])
 
 
 def test_texts_go_from_long_to_short_and_land_in_their_place(letters):

@@ -246,6 +246,19 @@ def test_of_several_processes_each_attacks_its_own_pairs(monkeypatch):
     torch.testing.assert_close(here, objective(alone)["adversarial"])
 
 
+def test_the_first_pairs_alone_are_attacked_and_are_each_others_negatives():
+    model = model_of(dropout=0.0)
+    step = step_of(model)
+    spy = Spy(model)
+    objective = Adversarial(Retrieval(InfoNCE(), InBatch()).criterion, spy, ["image"], share=0.45)
+    loss = objective(step)["adversarial"]
+    assert len(spy.points["image"]) == 3  # of 6 pairs, rounded up
+    logits = (step.encoded["text"].vector[:3] @ step.encoded["image"].vector[:3].T) / 0.07
+    right = torch.arange(3)
+    expected = (nn.functional.cross_entropy(logits, right) + nn.functional.cross_entropy(logits.T, right)) / 2
+    torch.testing.assert_close(loss, expected)
+
+
 def test_rejects_arguments_out_of_range():
     with pytest.raises(ValueError, match="weight must be positive"):
         Adversarial(len, FGSM(), ["image"], weight=0.0)
@@ -253,5 +266,8 @@ def test_rejects_arguments_out_of_range():
         Adversarial(len, FGSM(), [])
     with pytest.raises(ValueError, match="each once"):
         Adversarial(len, FGSM(), ["image", "image"])
+    for share in (0.0, 1.1):
+        with pytest.raises(ValueError, match=r"share must be in \(0, 1\]"):
+            Adversarial(len, FGSM(), ["image"], share=share)
     with pytest.raises(ValueError, match="at least 0"):
         Retrieval(InfoNCE(), InBatch(), -1.0)

@@ -143,3 +143,11 @@ def test_the_seed_decides_the_random_start(model):
     one, same, other = (items.attacked("image", attack, 4, seed) for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.allclose(one, other, atol=1e-4)
+
+
+def test_every_item_starts_at_a_place_of_its_own(model):
+    items = Items(model)
+    pixels = items.inputs["image"]["pixels"]
+    pixels[1] = pixels[0]  # of one group too, so that nothing but the start tells them apart
+    one, other, *_ = items.attacked("image", PGD(epsilon=0.2, steps=1, step_share=0.01), 4)
+    assert not np.allclose(one, other, atol=1e-4)

@@ -33,7 +33,7 @@ def adversarial(cfg: DictConfig, model: DualEncoder, prepared: Prepared, retriev
         raise UserError(f"adversarial.space must be one of {', '.join(SPACES)}, got {settings.space}")
     check_modalities("adversarial.modalities", settings.modalities, model)
     attack = build(settings.attack, "adversarial.attack")
-    objective = Adversarial(retrieval.criterion, attack, tuple(settings.modalities), settings.weight)
+    objective = Adversarial(retrieval.criterion, attack, tuple(settings.modalities), settings.weight, settings.share)
     for modality in settings.modalities:
         log.info("adversarial: %s attacks %s", attack.name, _place(modality, prepared, attack))
     return objective

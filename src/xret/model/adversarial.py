@@ -1,5 +1,6 @@
 """Adversarial training: the retrieval loss also on inputs that were moved to make it large."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -24,7 +25,9 @@ class Adversarial(nn.Module):
     their loss is added, times ``weight``. Modalities that are not attacked keep their clean vectors.
 
     What is moved: pixels in [0, 1] (the encoder normalises them), embeddings of words, or, where the batch holds stored
-    tensors of a frozen encoder, these. Of several processes each attacks its own pairs, among themselves.
+    tensors of a frozen encoder, these. Only the first pairs of a batch take part, a ``share`` of it, and are each
+    other's negatives: batches are in random order, and an attack on all pairs triples the cost of a step.
+    Of several processes each attacks pairs of its own.
 
     Source: Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572 (sec. 6, a weighted sum of both losses); Madry et
     al. 2018, https://arxiv.org/abs/1706.06083 (sec. 2, without the clean loss: a clean weight of 0).
@@ -34,15 +37,23 @@ class Adversarial(nn.Module):
         attack: see `xret.attack`.
         modalities: whose inputs are moved.
         weight: of the adversarial loss.
+        share: of the pairs of a batch that are attacked, in (0, 1].
 
     Raises:
-        UserError: weight is not positive, or modalities are none or name one twice.
+        UserError: weight or share is out of its range, or modalities are none or name one twice.
     """
 
     def __init__(
-        self, criterion: Callable[[Step], Tensor], attack: Attack, modalities: Sequence[str], weight: float = 1.0
+        self,
+        criterion: Callable[[Step], Tensor],
+        attack: Attack,
+        modalities: Sequence[str],
+        weight: float = 1.0,
+        share: float = 1.0,
     ) -> None:
         super().__init__()
+        if not 0 < share <= 1:
+            raise UserError(f"adversarial.share must be in (0, 1], a share of a batch's pairs, got {share}")
         if not weight > 0:
             raise UserError(f"adversarial.weight must be positive (adversarial=none is without), got {weight}")
         if not modalities or len(set(modalities)) != len(modalities):
@@ -50,6 +61,7 @@ class Adversarial(nn.Module):
         self.criterion, self.attack = criterion, attack  # a bound method: the loss is no module of this one
         self.modalities = tuple(modalities)
         self.weight = weight
+        self.share = share
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Return ``{"adversarial": ()}``.
@@ -57,7 +69,7 @@ class Adversarial(nn.Module):
         Health gets both losses without their weights, by how much the attack lowers the mean cosine of a pair, and how
         far it moved each modality (see `xret.model.movable.size`).
         """
-        own = replace(step, gather=False)  # the inputs of other processes are not at hand
+        own = _first(step, self.share)
         found = {m: movable(own.model.encoders[m], own.batch.inputs[m]) for m in self.modalities}
         reached = self._attacked(own, found)
         encoded = dict(own.encoded)
@@ -89,6 +101,24 @@ class Adversarial(nn.Module):
             points = {m: what.point for m, what in found.items()}
             rows = {m: what.rows for m, what in found.items() if what.rows is not None}
             return self.attack(loss, points, rows)
+
+
+def _first(step: Step, share: float) -> Step:
+    """Return a share of the pairs of this process, the first ones; the inputs of other processes are not at hand."""
+    batch = step.batch
+    some = slice(math.ceil(share * len(batch)))
+    inputs = {m: {name: tensor[some] for name, tensor in part.items()} for m, part in batch.inputs.items()}
+    own = replace(
+        batch,
+        inputs=inputs,
+        group=batch.group[some],
+        weight=batch.weight[some],
+        domain=batch.domain[some],
+        row=batch.row[some],
+        others=None if batch.others is None else batch.others[some],
+    )
+    encoded = {m: e._replace(vector=e.vector[some]) for m, e in step.encoded.items()}
+    return replace(step, batch=own, encoded=encoded, gather=False)
 
 
 def _pair_score(encoded: Mapping[str, Encoded]) -> Tensor:

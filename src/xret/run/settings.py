@@ -9,7 +9,15 @@ from xret.run.runs import Run
 
 _NO_SETTINGS = {
     *("seed", "variant", "resume", "existing", "trial", "parent_run", "tracker", "cache", "trust", "test"),
-    *("targets", "objective", "details", "batch.workers", "trainer.enable_progress_bar", "trainer.log_every_n_steps"),
+    *(
+        "targets",
+        "objective",
+        "details",
+        "batch.workers",
+        "batch.keep_pictures",
+        "trainer.enable_progress_bar",
+        "trainer.log_every_n_steps",
+    ),
 }
 _TARGET = "._target_"
 _ABSENT = object()
