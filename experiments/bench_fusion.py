@@ -22,15 +22,26 @@ from xret.model.step import Step
 STEPS = 8
 SETTINGS = {
     "stored features": ["data=tuxpaint"],
-    "encoders that train": ["data=tuxpaint", "encoder=scratch", "encoder.image.image_px=128", "batch.size=64"],
+    "encoders that train": [
+        "data=tuxpaint",
+        "encoder=scratch",
+        "encoder.image.image_px=128",
+        "batch.size=64",
+        "limit=100",
+    ],
 }
 
 
 def step_cpu_s(cfg: DictConfig) -> float:
-    """Return the median CPU time of a step: batch, encoders, objectives, backward pass, optimizer."""
+    """Return the median CPU time of a step: batch, encoders, objectives, backward pass, optimizer.
+
+    Files are read before: in a training, other processes do that.
+    """
     torch.manual_seed(0)
     model = build_model(cfg)
-    manifest = first_groups(build(cfg.data, "data").load(), 200)
+    manifest = build(cfg.data, "data").load()
+    if cfg.limit is not None:
+        manifest = first_groups(manifest, cfg.limit)
     prepared = prepare(cfg, manifest, model, needs(cfg))
     rate = begin(cfg, model, prepared)
     found = objectives(cfg, model, prepared)
@@ -39,13 +50,15 @@ def step_cpu_s(cfg: DictConfig) -> float:
     optimizer = build(cfg.optimizer, "optimizer")(groups)
     dataset, rows = prepared.dataset(), prepared.rows("train")
     spent = []
+    batch = dataset.batch(rows[: cfg.batch.size], 0)
     for number in range(STEPS):
         begun = time.process_time()
-        batch = dataset.batch(rows[: cfg.batch.size], number)
+        if prepared.features:
+            batch = dataset.batch(rows[: cfg.batch.size], number)
         step = Step(model, batch, {m: model.encode(m, x) for m, x in batch.inputs.items()})
         parts = [value for objective in found.values() for value in objective(step).values()]
         optimizer.zero_grad()
-        torch.stack(parts).sum().backward()
+        torch.stack(parts).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         spent.append(time.process_time() - begun)
     return statistics.median(spent[2:])
