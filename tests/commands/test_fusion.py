@@ -54,13 +54,14 @@ def test_a_run_reports_both_stages_and_evaluate_repeats_them(xret, tiny, fusion)
 
 
 def test_the_first_stage_may_keep_the_plain_names(xret, tiny):
-    code, out, err = xret("train", *tiny, "fusion=late", "fusion.report=first")
+    code, out, err = xret("train", *tiny, "fusion=late", "fusion.report=first", "fusion.share=0.25")
     assert code == 0, err
     assert "| text → image |" in out
     assert "|   re-ranked top 50 |" in out
     metrics = read("run/metrics.json")
     assert "test/text_to_image/reranked_recall_at_1" in metrics
     assert not [name for name in metrics if "first_" in name]
+    assert metrics["rerank_share"] == read("run/rerank.json")["share"] == 0.25
 
 
 def test_frozen_encoders_store_both_and_begin_in_closed_form_and_ridge_is_the_same(xret, tiny):
@@ -81,7 +82,11 @@ def test_frozen_encoders_store_both_and_begin_in_closed_form_and_ridge_is_the_sa
 
 @pytest.mark.parametrize(
     ("argument", "message"),
-    [("fusion.rerank_k=1", "rerank_k must be at least 2"), ("fusion.report=second", "first or reranked")],
+    [
+        ("fusion.share=1.5", "share must be in"),
+        ("fusion.rerank_k=1", "rerank_k must be at least 2"),
+        ("fusion.report=second", "first or reranked"),
+    ],
 )
 def test_settings_that_make_no_second_stage_are_the_users_to_mend(xret, tiny, argument, message):
     code, _, err = xret("train", *tiny, "fusion=late", argument)

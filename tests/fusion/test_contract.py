@@ -50,7 +50,7 @@ def test_option_shows_every_argument_with_its_default(option):
     scorer = inspect.signature(getattr(importlib.import_module(module), name)).parameters
     defaults = {name: p.default for name, p in scorer.items() if name != "widths"}
     defaults |= {name: p.default for name, p in inspect.signature(Matching).parameters.items()}
-    assert set(config) == set(defaults) | {"lr", "rerank_k", "report"}
+    assert set(config) == set(defaults) | {"lr", "rerank_k", "share", "report"}
     for key, value in defaults.items():
         assert config[key] == value, key
 

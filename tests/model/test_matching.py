@@ -70,11 +70,35 @@ def test_a_batch_of_one_group_has_no_wrong_pair():
 
 
 def test_a_pair_without_weight_teaches_nothing():
-    step = step_of([0, 1, 2], weight=[1.0, 1.0, 0.0])
-    step.batch.group[2] = 0  # row 2 is no wrong partner of row 0, and may be one of row 1
-    Matching(negatives=3)(step)["matching"].backward()
-    nothing = step_of([0, 1, 2], weight=[0.0, 0.0, 0.0])
-    assert Matching()(nothing)["matching"] == 0
+    step = step_of([0, 1], weight=[1.0, 0.0])
+    loss = Matching()(step)["matching"]
+    matcher = step.model.matcher
+    text, image = (matcher.read(m, e.vector, e.tokens) for m, e in step.encoded.items())
+    logits = {(i, j): matcher(text.at(torch.tensor([i])), image.at(torch.tensor([j]))) for i in (0, 1) for j in (0, 1)}
+    wrong = [F.softplus(logits[0, 1]), F.softplus(logits[1, 0])]  # row 0 asks from either side
+    torch.testing.assert_close(loss, torch.stack([F.softplus(-logits[0, 0]), *wrong]).mean())
+    assert Matching()(step_of([0, 1, 2], weight=[0.0, 0.0, 0.0]))["matching"] == 0
+
+
+def test_each_side_is_given_the_wrong_partners_closest_to_it():
+    step = step_of([0, 1, 2])
+    degrees = {"text": [0.0, 90.0, 180.0], "image": [80.0, 60.0, 10.0]}
+    for modality, angles in degrees.items():
+        angle = torch.deg2rad(torch.tensor(angles))
+        step.encoded[modality] = step.encoded[modality]._replace(vector=torch.stack([angle.cos(), angle.sin()], 1))
+    seen = []
+    forward = step.model.matcher.forward
+    step.model.matcher.forward = lambda one, other: seen.append((one.vector, other.vector)) or forward(one, other)
+    Matching(temperature=1e-3)(step)
+    ((lefts, rights),) = seen
+    where = [
+        [step.encoded[m].vector.tolist().index(v) for v in part.tolist()]
+        for m, part in zip(degrees, (lefts, rights), strict=True)
+    ]
+    pairs = list(zip(*where, strict=True))
+    assert sorted(pairs[:3]) == [(0, 0), (1, 1), (2, 2)]
+    assert sorted(pairs[3:6]) == [(0, 2), (1, 0), (2, 0)]  # each text with its picture
+    assert sorted(pairs[6:]) == [(0, 1), (0, 2), (1, 0)]  # each picture with its text
 
 
 def test_the_first_stage_gets_no_gradient_and_tokens_do():

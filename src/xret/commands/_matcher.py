@@ -13,7 +13,7 @@ from xret.data.batch import Stored
 
 log = logging.getLogger(__name__)
 
-USE = ("weight", "negatives", "temperature", "pairs", "lr", "rerank_k", "report")
+USE = ("weight", "negatives", "temperature", "pairs", "lr", "rerank_k", "share", "report")
 """Keys of a fusion option that say how its scorer is trained and used; the others build it."""
 
 
@@ -26,10 +26,12 @@ def scorer(cfg: DictConfig) -> dict[str, Any]:
     """Return the part of ``fusion`` that builds the scorer.
 
     Raises:
-        UserError: ``rerank_k`` or ``report`` is outside what it may be.
+        UserError: ``rerank_k``, ``share``, ``report`` or ``lr`` is outside what it may be.
     """
     if cfg.fusion.rerank_k < 2:
         raise UserError(f"fusion.rerank_k must be at least 2, one has no order, got {cfg.fusion.rerank_k}")
+    if cfg.fusion.share is not None and not 0 <= cfg.fusion.share <= 1:
+        raise UserError(f"fusion.share must be in [0, 1], or null to choose it on val, got {cfg.fusion.share}")
     if cfg.fusion.report not in ("first", "reranked"):
         raise UserError(f"fusion.report must be first or reranked, got {cfg.fusion.report}")
     if not cfg.fusion.lr > 0:

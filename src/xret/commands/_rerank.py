@@ -28,8 +28,8 @@ FILE = "rerank.json"
 class Mix:
     """How candidates are scored in the end: ``(1 - share) * cosine / cosine_unit + share * logit / logit_unit``.
 
-    The two scores have nothing in common, so each is measured in units of its spread among the candidates of a query;
-    the share is the one that did best on the validation split.
+    The two scores have nothing in common, so each is measured in units of its spread among the candidates of a query,
+    on the validation split. The share is the one that did best there, unless ``fusion.share`` states one.
 
     Attributes:
         k: candidates per query.
@@ -115,9 +115,16 @@ class SecondStage:
         logits = pair_logits(model, task.query, queries, task.target, targets, found)
         return Candidates(task, found, cosines, logits)
 
-    def choose(self) -> Mix:
-        """Return the mix that does best on these tasks by the mean of their MRR; of equal ones the smallest share."""
+    def choose(self, share: float | None = None) -> Mix:
+        """Return the mix that does best on these tasks by the mean of their MRR; of equal ones the smallest share.
+
+        Args:
+            share: is taken instead where it is stated.
+        """
         units = [_spread([getattr(c, name) for c in self.candidates]) for name in ("cosines", "logits")]
+        if share is not None:
+            self.mix = Mix(self.k, share, *units)
+            return self.mix
         firsts = [self._first_ranks(c.task) for c in self.candidates]
         mixes = [Mix(self.k, float(share), *units) for share in _SHARES]
         self.mix = max(mixes, key=lambda mix: self._mean_mrr(mix, firsts))

@@ -99,7 +99,7 @@ def finish(
         vectors = encode_split(model, prepared, split)
         if model.matcher is not None:
             second = SecondStage(model, prepared, split, tasks, vectors, cfg.fusion.rerank_k)
-            mix = second.mix = mix or second.choose()  # val comes first
+            mix = second.mix = mix or second.choose(cfg.fusion.share)  # val comes first
         result = measure(tasks, vectors, cfg.seed, second, cfg.fusion.report if second else "first")
         values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
         if taught is not None:

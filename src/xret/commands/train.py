@@ -183,7 +183,13 @@ def _reranking(cfg: DictConfig, model: "DualEncoder", prepared: "Prepared", task
 
     if model.matcher is None or cfg.fusion.report == "first":
         return None
-    return lambda vectors: SecondStage(model, prepared, "val", tasks, vectors, cfg.fusion.rerank_k)
+
+    def reranking(vectors: "dict[str, np.ndarray]") -> SecondStage:
+        second = SecondStage(model, prepared, "val", tasks, vectors, cfg.fusion.rerank_k)
+        second.choose(cfg.fusion.share)
+        return second
+
+    return reranking
 
 
 def _validate(tasks: "Tasks", reranking: "Reranking | None" = None) -> "Validate":
@@ -200,7 +206,7 @@ def _validate(tasks: "Tasks", reranking: "Reranking | None" = None) -> "Validate
 
     def validate(vectors: "dict[str, np.ndarray]") -> dict[str, float]:
         second = None if reranking is None else reranking(vectors)
-        share = {} if second is None else {"rerank_share": second.choose().share}
+        share = {} if second is None or second.mix is None else {"rerank_share": second.mix.share}
         values = with_mean_mrr(evaluate(tasks, vectors, resamples=0, second=second).values)
         return {name: value for name, value in values.items() if name.rpartition("/")[2] in shown} | share
 

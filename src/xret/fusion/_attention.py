@@ -42,10 +42,7 @@ class Attention(nn.Module):
         return result
 
     def _split(self, tokens: Tensor) -> Tensor:
-        count, length, width = tokens.shape
-        return tokens.reshape(count, length, self.heads, width // self.heads).transpose(
-            1, 2
-        )  # (P, heads, L, W / heads)
+        return tokens.reshape(*tokens.shape[:2], self.heads, -1).transpose(1, 2)  # (P, heads, L, W / heads)
 
 
 class Block(nn.Module):

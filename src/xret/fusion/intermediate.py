@@ -54,6 +54,5 @@ class Intermediate(nn.Module):
         tokens = first.tokens
         for block in self.blocks:
             tokens = block(tokens, second.tokens, second.mask)
-        answers = self.head(tokens).squeeze(2).float().masked_fill(~first.mask, 0)
-        mean: Tensor = answers.sum(dim=1) / first.mask.sum(dim=1).clamp(min=1)
-        return mean
+        answers: Tensor = self.head(tokens).squeeze(2).float().masked_fill(~first.mask, 0)
+        return answers.sum(dim=1) / first.mask.sum(dim=1).clamp(min=1)

@@ -1,5 +1,7 @@
 """The objective of matching: tell a pair that belongs together from one that only looks like it."""
 
+from itertools import combinations
+
 import torch
 import torch.distributed
 import torch.nn.functional as F
@@ -59,18 +61,10 @@ class Matching(nn.Module):
         chosen = torch.randperm(len(group), device=group.device)[: self.pairs]
         group, weight = group[chosen], weight[chosen]
         sides = {m: step.model.read(m, _some(step.encoded[m], own, chosen)) for m in matcher.readers}
-        names = list(sides)
-        losses: list[Tensor] = []
-        accuracies: list[Tensor] = []
-        found: list[Tensor] = []
-        for i, first in enumerate(names):
-            for second in names[i + 1 :]:
-                parts = self._pair(matcher, sides[first], sides[second], group, weight)
-                for kept, part in zip((losses, accuracies, found), parts, strict=True):
-                    kept.append(part)
-        step.health["matching_accuracy"] = torch.stack(accuracies).mean()
-        step.health["matching_rows_with_negative"] = torch.stack(found).mean()
-        return {"matching": self.weight * torch.stack(losses).mean()}
+        parts = [self._pair(matcher, sides[a], sides[b], group, weight) for a, b in combinations(sides, 2)]
+        loss, accuracy, found = (torch.stack(part).mean() for part in zip(*parts, strict=True))
+        step.health |= {"matching_accuracy": accuracy, "matching_rows_with_negative": found}
+        return {"matching": self.weight * loss}
 
     def _pair(
         self,
