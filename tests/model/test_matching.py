@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from xret._errors import UserError
 from xret.data.batch import Batch
@@ -107,26 +106,6 @@ def test_the_first_stage_gets_no_gradient_and_tokens_do():
     for encoded in step.encoded.values():
         assert encoded.vector.grad is None
         assert (encoded.tokens.grad != 0).any()
-
-
-def test_a_process_matches_the_pairs_it_holds_the_tokens_of(monkeypatch):
-    whole = step_of([0, 1, 2, 3], size=2)
-    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
-    read = []
-
-    class Spy(nn.Module):
-        readers = {"text": None, "image": None}  # noqa: RUF012 - as a matcher has it
-
-        def read(self, modality, vector, tokens, mask=None):
-            read.append(vector)
-            return late.read(modality, vector, tokens, mask)
-
-        def forward(self, first, second):
-            return late(first, second)
-
-    late, whole.model.matcher = whole.model.matcher, Spy()
-    Matching()(whole)
-    assert [sorted(v.tolist()) for v in read] == [sorted(e.vector[2:].tolist()) for e in whole.encoded.values()]
 
 
 def test_an_encoder_without_tokens_is_the_users_to_change():

@@ -56,12 +56,14 @@ class Matching(nn.Module):
         """
         matcher = step.model.matcher
         assert matcher is not None
-        own = _own_rows(step)
-        group, weight = step.batch.group[own], step.batch.weight[own]
-        chosen = torch.randperm(len(group), device=group.device)[: self.pairs]
-        group, weight = group[chosen], weight[chosen]
-        sides = {m: step.model.read(m, _some(step.encoded[m], own, chosen)) for m in matcher.readers}
-        parts = [self._pair(matcher, sides[a], sides[b], group, weight) for a, b in combinations(sides, 2)]
+        batch = step.batch
+        chosen = torch.randperm(len(batch), device=batch.group.device)[: self.pairs]
+        right, neither = (None if part is None else part[chosen][:, chosen] for part in batch.relation())
+        assert right is not None
+        allowed = ~right if neither is None else ~(right | neither)
+        sides = {m: step.model.read(m, _some(step.encoded[m], chosen)) for m in matcher.readers}
+        weight = batch.weight[chosen]
+        parts = [self._pair(matcher, sides[a], sides[b], allowed, weight) for a, b in combinations(sides, 2)]
         loss, accuracy, found = (torch.stack(part).mean() for part in zip(*parts, strict=True))
         step.health |= {"matching_accuracy": accuracy, "matching_rows_with_negative": found}
         return {"matching": self.weight * loss}
@@ -71,14 +73,13 @@ class Matching(nn.Module):
         matcher: nn.Module,
         first: Side,
         second: Side,
-        group: Tensor,
+        allowed: Tensor,
         weight: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return loss, accuracy and share of rows with a negative for one pair of modalities."""
-        rows = torch.arange(len(group), device=group.device)
-        with torch.no_grad(), torch.autocast(group.device.type, enabled=False):
+        rows = torch.arange(len(weight), device=weight.device)
+        with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
             scores = first.vector @ second.vector.T
-        allowed = group[:, None] != group[None, :]
         asked = rows.repeat_interleave(self.negatives)
         lefts, rights, weights = [rows], [rows], [weight]
         for left, found in ((True, self.draw(scores, allowed)), (False, self.draw(scores.T, allowed))):
@@ -111,15 +112,6 @@ class Matching(nn.Module):
         return torch.multinomial(likely, self.negatives, replacement=True)
 
 
-def _own_rows(step: Step) -> slice:
-    """Return which rows of the batch this process holds tokens of: all, unless the pairs of all were gathered."""
-    tokens = next((e.tokens for e in step.encoded.values() if e.tokens is not None), None)
-    size = len(step.batch.group) if tokens is None else len(tokens)
-    begin = size * torch.distributed.get_rank() if size < len(step.batch.group) else 0
-    return slice(begin, begin + size)
-
-
-def _some(encoded: Encoded, own: slice, chosen: Tensor) -> Encoded:
-    """Return some of the rows that this process holds the tokens of."""
-    tokens, mask = (None if part is None else part[chosen] for part in (encoded.tokens, encoded.mask))
-    return Encoded(encoded.vector[own][chosen], tokens, mask)
+def _some(encoded: Encoded, chosen: Tensor) -> Encoded:
+    """Return some rows of what was encoded."""
+    return Encoded(*(None if part is None else part[chosen] for part in encoded))  # type: ignore[arg-type]
