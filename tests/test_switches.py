@@ -49,7 +49,7 @@ def covering(switches):
     }
     runs = []
     while wanted:
-        run = dict(min(wanted, key=sorted))  # begin with a pair that is missing, then add what covers most
+        run = dict(sorted(min(wanted, key=sorted)))  # begin with a pair that is missing, then add what covers most
         for name in names:
             if name not in run:
                 gain = {

@@ -9,11 +9,9 @@ import torch
 import yaml
 from torch import nn
 
-import xret.model.adversarial
 from xret.attack.fgsm import FGSM
 from xret.attack.pgd import PGD
 from xret.data.batch import Batch
-from xret.encoder import Encoded
 from xret.encoder.image.scratch import Scratch as ImageScratch
 from xret.encoder.projection.linear import Linear
 from xret.encoder.text.scratch import Scratch as TextScratch
@@ -190,7 +188,7 @@ def test_the_gradient_is_that_of_the_moved_inputs_taken_as_given():
 def test_both_losses_have_weights_of_their_own():
     def total(weight, clean_weight):
         model = model_of(dropout=0.0)
-        retrieval = Retrieval(InfoNCE(), InBatch(), clean_weight)
+        retrieval = Retrieval(InfoNCE(), InBatch(), weight=clean_weight)
         step = step_of(model)
         parts = {**retrieval(step), **Adversarial(retrieval.criterion, FGSM(), ["image"], weight)(step)}
         return parts, step.health
@@ -231,21 +229,6 @@ def test_goes_with_every_loss_beside_the_clean_one(option):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_of_several_processes_each_attacks_its_own_pairs(monkeypatch):
-    model = model_of(dropout=0.0)
-    alone = step_of(model)
-    others = torch.arange(100, 106)
-    everywhere = {
-        m: Encoded(torch.cat([torch.randn(6, 16), e.vector, torch.randn(6, 16)])) for m, e in alone.encoded.items()
-    }
-    group = torch.cat([others, alone.batch.group, others + 100])
-    batch = Batch(alone.batch.inputs, group, torch.ones(18), torch.zeros_like(group), torch.arange(18))
-    monkeypatch.setattr(xret.model.adversarial.torch.distributed, "get_rank", lambda: 1)
-    objective = Adversarial(Retrieval(InfoNCE(), InBatch()).criterion, FGSM(), ["image"])
-    here = objective(Step(model, batch, everywhere))["adversarial"]
-    torch.testing.assert_close(here, objective(alone)["adversarial"])
-
-
 def test_the_first_pairs_alone_are_attacked_and_are_each_others_negatives():
     model = model_of(dropout=0.0)
     step = step_of(model)
@@ -270,4 +253,4 @@ def test_rejects_arguments_out_of_range():
         with pytest.raises(ValueError, match=r"share must be in \(0, 1\]"):
             Adversarial(len, FGSM(), ["image"], share=share)
     with pytest.raises(ValueError, match="at least 0"):
-        Retrieval(InfoNCE(), InBatch(), -1.0)
+        Retrieval(InfoNCE(), InBatch(), weight=-1.0)

@@ -56,6 +56,6 @@ class SemiHard:
         band = (scores < weakest) & (scores > weakest - self.margin)  # `<` leaves out every positive too
         if self.fallback == "skip":
             return band
-        keys = scores if self.fallback == "hardest" else torch.rand_like(scores)
+        keys = scores if self.fallback == "hardest" else torch.rand(scores.shape, device=scores.device)
         stray = candidates(positives) & ~band.any(dim=1, keepdim=True)
         return band | best(keys, stray, k=1)
