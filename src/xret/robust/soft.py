@@ -40,10 +40,10 @@ class Soft(nn.Module):
     def __init__(
         self,
         rows: int,
-        power: float = 0.7,
+        power: float = 0.3,
         momentum: float = 0.7,
         temperature: float = 0.07,
-        start_rounds: int = 3,
+        start_rounds: int = 2,
         start_folds: int = 5,
     ) -> None:
         super().__init__()

@@ -46,8 +46,8 @@ class Split(nn.Module):
         warmup_epochs: int = 3,
         momentum: float = 0.7,
         threshold: float | None = None,
-        temperature: float = 0.07,
-        start_rounds: int = 3,
+        temperature: float = 0.03,
+        start_rounds: int = 2,
         start_folds: int = 5,
     ) -> None:
         super().__init__()
