@@ -69,7 +69,7 @@ def stepper(text: str, attack: FGSM | PGD | None, share: float) -> Callable[[], 
         now = Step(model, batch, encoded)
         parts = [value for objective in objectives for value in objective(now).values()]
         optimizer.zero_grad()
-        torch.stack(parts).sum().backward()
+        torch.autograd.backward(torch.stack(parts).sum())
         optimizer.step()
 
     return step

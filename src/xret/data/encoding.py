@@ -128,7 +128,8 @@ def pictures(
         progress: show rate and time left.
     """
     raw = _loader(_Pictures(root, items.refs, image_px, fit, batch_size=32), workers)
-    found, broken = np.zeros((len(items), 3, image_px, image_px), np.uint8), []
+    found = np.zeros((len(items), 3, image_px, image_px), np.uint8)
+    broken: list[Broken] = []
     for part in _watched(raw, len(items), "reading image") if progress else raw:
         found[part.positions] = np.stack(part.content)
         broken.extend(part.broken)
