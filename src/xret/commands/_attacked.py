@@ -26,8 +26,9 @@ class Robust:
     answers low among the clean vectors of all items of the other modalities in the split; right answers are those of
     its group. Then all is measured again with the vectors of the moved items. So image → text asks with attacked
     pictures among clean texts; text → image asks with clean texts among a gallery in which every picture was attacked.
-    The gallery an item is moved against is fixed, hence no figure depends on a batch size. With several ``attacked``
-    modalities each is moved against the clean vectors of the others, and then they meet.
+    The gallery an item is moved against is fixed, hence no figure depends on a batch size. Of several ``attacked``
+    modalities each is moved against where those before it went, in the order in which they are listed: moved against
+    clean vectors and then put together, two attacks would in part undo each other.
 
     Args:
         cfg: of evaluate, with ``attack`` switched on.
@@ -76,7 +77,7 @@ class Robust:
             where, give = places[modality], self.given[modality]
             positions = [np.arange(i, min(i + batch, len(where))) for i in range(0, len(where), batch)]
             batches = [(part, partial(give, where[part])) for part in positions]
-            gallery = {m: (clean[m], items[m].groups) for m in items if m != modality}
+            gallery = {m: (found[m], items[m].groups) for m in items if m != modality}
             found[modality] = attacked_vectors(
                 self.model, modality, batches, items[modality].groups, gallery, self.attack, seed
             )

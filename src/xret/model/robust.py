@@ -51,7 +51,7 @@ def attacked_vectors(
         modality: of the N items.
         batches: positions (B,) among the items, and what gives their inputs.
         groups: (N,) int64.
-        gallery: other modality -> clean unit vectors (M, D) float32 and groups (M,) int64, of all its items.
+        gallery: other modality -> unit vectors (M, D) float32 and groups (M,) int64, of all its items.
         attack: see `xret.attack`.
         seed: of random starts.
 
