@@ -35,7 +35,7 @@ def test_each_layer_asks_again():
 
 def test_attention_agrees_with_its_formula():
     torch.manual_seed(0)
-    attention = Attention(width=6, heads=2, dropout=0.0)
+    attention = Attention(width=6, heads=2)
     tokens, others = torch.randn(3, 4, 6), torch.randn(3, 5, 6)
     mask = torch.rand(3, 5) < 0.6
     mask[:, 2], mask[2] = True, False

@@ -171,8 +171,15 @@ class Stored:
 
     def __call__(self, positions: np.ndarray) -> Inputs:
         """Return a copy of the features of some items."""
-        arrays = {"tokens": self.tokens, "mask": self.mask, self.name: self.array}
-        return {name: torch.from_numpy(np.array(a[positions])) for name, a in arrays.items() if a is not None}
+        found = {self.name: torch.from_numpy(np.array(self.array[positions]))}
+        if self.mask is None:
+            return found if self.tokens is None else found | {"tokens": torch.from_numpy(self.tokens[positions])}
+        mask = np.array(self.mask[positions])
+        if self.tokens is None:
+            return found | {"mask": torch.from_numpy(mask)}
+        longest = max(1, int(mask.any(axis=0).nonzero()[0].max(initial=0)) + 1)  # the rest is padding in all of them
+        cut = self.tokens[positions, :longest], mask[:, :longest].copy()
+        return found | {name: torch.from_numpy(a) for name, a in zip(("tokens", "mask"), cut, strict=True)}
 
     def without_tokens(self) -> "Stored":
         """Return the vectors alone; features that are tokens stay what they are."""

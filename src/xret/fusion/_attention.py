@@ -12,17 +12,16 @@ class Attention(nn.Module):
     Args:
         width: W, of both; a multiple of ``heads``.
         heads: attentions side by side.
-        dropout: of the attention weights, while training.
 
     Raises:
         ValueError: width is no multiple of heads.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         if heads < 1 or width % heads:
             raise ValueError(f"width must be a multiple of heads, got {width} and {heads}")
-        self.heads, self.dropout = heads, dropout
+        self.heads = heads
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
@@ -36,8 +35,7 @@ class Attention(nn.Module):
         key, value = (self._split(part) for part in self.key_value(others).chunk(2, dim=-1))
         any_counts = mask.any(dim=1)[:, None, None]
         seen = mask[:, None, None, :] | ~any_counts[..., None]  # a row that sees nothing would be 0 / 0
-        dropout = self.dropout if self.training else 0.0
-        found = F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout)
+        found = F.scaled_dot_product_attention(query, key, value, attn_mask=seen)
         result: Tensor = self.out(found.transpose(1, 2).flatten(2)) * any_counts
         return result
 
@@ -53,14 +51,14 @@ class Block(nn.Module):
     Args:
         width: see `Attention`.
         heads: see `Attention`.
-        dropout: of attention weights and of what is added, while training.
+        dropout: of what is added, while training.
     """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.other_norm = nn.LayerNorm(width)
-        self.attention = Attention(width, heads, dropout)
+        self.attention = Attention(width, heads)
         self.dropout = nn.Dropout(dropout)
         self.bend = nn.Sequential(
             nn.LayerNorm(width),

@@ -56,7 +56,8 @@ class Early(nn.Module):
         start = self.start.expand(len(first.tokens), -1, -1)
         tokens = torch.cat([start, first.tokens, second.tokens], dim=1)
         mask = torch.cat([first.mask.new_ones(len(start), 1), first.mask, second.mask], dim=1)
-        for block in self.blocks:
-            tokens = block(tokens, tokens, mask)
+        for number, block in enumerate(self.blocks, start=1):
+            asking = tokens[:, :1] if number == len(self.blocks) else tokens  # nothing else is read in the end
+            tokens = block(asking, tokens, mask)
         logit: Tensor = self.head(tokens[:, 0]).squeeze(1)
         return logit.float()

@@ -34,7 +34,7 @@ class Matching(nn.Module):
     """
 
     def __init__(
-        self, weight: float = 1.0, negatives: int = 1, temperature: float = 0.1, pairs: int | None = 32
+        self, weight: float = 1.0, negatives: int = 1, temperature: float = 0.1, pairs: int | None = 16
     ) -> None:
         super().__init__()
         if weight <= 0 or negatives < 1 or temperature <= 0:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from xret.model.dual_encoder import DualEncoder, Side
 
-_PAIRS = 2048  # scored at once
+_PAIRS = 1024  # scored at once
 
 
 def read(model: DualEncoder, modality: str, inputs: Mapping[str, Tensor]) -> Side:
@@ -48,6 +48,8 @@ def pair_logits(
 ) -> np.ndarray:
     """Return the matcher's logits of each query with each of its candidates.
 
+    Short pairs are scored with short ones, so that little is padding.
+
     Args:
         model: with a matcher, in eval mode.
         query: modality of the queries.
@@ -63,8 +65,22 @@ def pair_logits(
     device = queries.vector.device
     lefts = torch.arange(len(candidates), device=device).repeat_interleave(candidates.shape[1])
     rights = torch.from_numpy(candidates.reshape(-1)).to(device)
-    parts = []
-    for begin in range(0, len(lefts), _PAIRS):
-        pair = queries.at(lefts[begin : begin + _PAIRS]), targets.at(rights[begin : begin + _PAIRS])
-        parts.append(model.matcher(*(pair if names.index(query) < names.index(target) else pair[::-1])))
-    return torch.cat(parts).float().cpu().numpy().reshape(candidates.shape)
+    order = (_lengths(queries)[lefts] + _lengths(targets)[rights]).argsort()
+    logits = torch.empty(len(order), device=device)
+    for begin in range(0, len(order), _PAIRS):
+        now = order[begin : begin + _PAIRS]
+        pair = _trimmed(queries.at(lefts[now])), _trimmed(targets.at(rights[now]))
+        logits[now] = model.matcher(*(pair if names.index(query) < names.index(target) else pair[::-1]))
+    return logits.cpu().numpy().reshape(candidates.shape)
+
+
+def _lengths(side: Side) -> Tensor:
+    """Return (B,) int64: the place behind the last token that counts, at least 1."""
+    places = torch.arange(1, side.mask.shape[1] + 1, device=side.mask.device)
+    return (side.mask * places).amax(dim=1).clamp(min=1)
+
+
+def _trimmed(side: Side) -> Side:
+    """Return the same items without what is padding in all of them."""
+    longest = int(_lengths(side).max())
+    return side._replace(tokens=side.tokens[:, :longest], mask=side.mask[:, :longest])
