@@ -177,7 +177,7 @@ class Stored:
         mask = np.array(self.mask[positions])
         if self.tokens is None:
             return found | {"mask": torch.from_numpy(mask)}
-        longest = max(1, int(mask.any(axis=0).nonzero()[0].max(initial=0)) + 1)  # the rest is padding in all of them
+        longest = int(np.flatnonzero(mask.any(axis=0)).max(initial=0)) + 1  # the rest is padding in all of them
         cut = self.tokens[positions, :longest], mask[:, :longest].copy()
         return found | {name: torch.from_numpy(a) for name, a in zip(("tokens", "mask"), cut, strict=True)}
 

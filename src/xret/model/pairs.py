@@ -77,7 +77,8 @@ def pair_logits(
 def _lengths(side: Side) -> Tensor:
     """Return (B,) int64: the place behind the last token that counts, at least 1."""
     places = torch.arange(1, side.mask.shape[1] + 1, device=side.mask.device)
-    return (side.mask * places).amax(dim=1).clamp(min=1)
+    lengths: Tensor = (side.mask * places).amax(dim=1).clamp(min=1)
+    return lengths
 
 
 def _trimmed(side: Side) -> Side:
