@@ -33,7 +33,7 @@ SWITCHES: dict[str, tuple[list[str], list[str], float]] = {
     "fusion=late": ([], ["fusion=late"], 2.2),
     "adversarial=fgsm, pixels": (PIXELS, ["adversarial=fgsm"], 2.2),
     "adversarial=fgsm, features": ([], ["adversarial=fgsm"], 2.2),
-    f"adversarial=pgd, {K} steps, pixels": (PIXELS, ["adversarial=pgd", f"adversarial.steps={K}"], 1 + 1.2 * K),
+    f"adversarial=pgd, {K} steps, pixels": (PIXELS, ["adversarial=pgd", f"adversarial.attack.steps={K}"], 1 + 1.2 * K),
     "adaptation=mmd": ([], ["adaptation=mmd"], 2.2),
     "adaptation=dann": ([], ["adaptation=dann"], 2.2),
     "adaptation=coral": ([], ["adaptation=coral"], 2.2),
