@@ -73,7 +73,7 @@ def test_json_and_csv_are_printed_alone(xret, study):
         (["experiment=other"], "xret train experiment=other -m"),
         (["runs=[nowhere]"], "nowhere does not exist"),
         (["experiment=mine", "metric=mmr"], "did you mean mrr"),
-        (["experiment=mine", "split=train"], "split must be one of test, val, got train"),
+        (["experiment=mine", "split=train"], "split must be one of test, val, target, got train"),
         (["experiment=mine", "format=html"], "format must be one of"),
         (["experiment=mine", "baseline=2"], "there are loss=infonce; loss=triplet, or 0 to 1"),
         (["filter=x"], "tracker=none"),

@@ -237,8 +237,8 @@ def test_a_tokeniser_in_plain_python_has_a_fingerprint_too(checkpoint, tmp_path)
     ("arguments", "message"),
     [
         ({"pooling": "gem"}, "pooling must be one of cls, mean, max, gpo, got 'gem'"),
-        ({"train": "last_0"}, "train must be head, all or last_N"),
-        ({"train": "everything"}, "train must be head, all or last_N"),
+        ({"train": "last_0"}, "train must be head, all, last_N or lora_R"),
+        ({"train": "everything"}, "train must be head, all, last_N or lora_R"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
         ({"lr": 0.0}, "lr must be positive"),
     ],
