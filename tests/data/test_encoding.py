@@ -8,7 +8,7 @@ import torch
 
 from xret._errors import UserError
 from xret.data.cache import FeatureCache
-from xret.data.encoding import encode_items, features, pictures, unreadable
+from xret.data.encoding import all_pictures, encode_items, features, pictures, unreadable
 from xret.data.manifest import Items
 
 TEXTS = ("bb", "a", "cccccc", "dd", "eeee", "ff")
@@ -44,11 +44,24 @@ def test_broken_pictures_are_named_and_zero_and_harm_no_other(colours, mean_colo
         assert found.fresh == fresh
     checked = unreadable(items("image", refs), root, 8, "squash", workers=workers)
     assert checked == found.broken
-    read, broken = pictures(items("image", refs), root, 8, "squash", workers=workers)
+    read, broken = all_pictures(items("image", refs), root, 8, "squash", workers=workers)
     assert broken == found.broken
     assert (read.shape, read.dtype) == ((7, 3, 8, 8), np.uint8)
     assert not read[[2, 5]].any()
     kept = [0, 1, 3, 4, 6]
+    assert np.array_equal(read[kept, :, 4, 4], table[kept])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_pictures_come_by_the_batch_in_their_order_and_broken_ones_are_named(colours, workers):
+    root, refs, table = colours(7)
+    (root / "5.png").write_bytes(b"no picture")
+    parts = list(pictures(refs, root, 8, "squash", batch_size=3, workers=workers, progress=False))
+    assert [positions.tolist() for positions, _, _ in parts] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert [[(b.position, b.reason) for b in broken] for _, _, broken in parts] == [[], [(5, "undecodable")], []]
+    read = np.stack([picture for _, content, _ in parts for picture in content])
+    assert not read[5].any()
+    kept = [0, 1, 2, 3, 4, 6]
     assert np.array_equal(read[kept, :, 4, 4], table[kept])
 
 
