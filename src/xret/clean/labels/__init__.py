@@ -1,0 +1,1 @@
+"""Steps that make one label of several spellings and names of it."""

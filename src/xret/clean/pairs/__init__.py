@@ -1,0 +1,1 @@
+"""Steps that find rows which harm each other."""
