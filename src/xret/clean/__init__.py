@@ -14,10 +14,10 @@ Steps that must see more than one value to know what is dirt have a method besid
 
     fit(values: Iterable[tuple[str, T]]) -> None    (source, value) of the training split only, each value once
 
-``source`` says where a value comes from (the attribute that ``source=`` of the command names, "" without one; for labels
-the attribute itself), so that what all pictures of one shop share can be told from what pictures have in common. What a
-fitted step has learnt is in ``state() -> dict`` (of JSON), and ``restore(state)`` brings it back: a killed cleaning goes
-on with it.
+``source`` says where a value comes from (the attribute that ``source=`` of the command names, "" without one; for
+labels the attribute itself), so that what all pictures of one shop share can be told from what pictures have in common.
+What a fitted step has learnt is in ``state() -> dict`` (of JSON), and ``restore(state)`` brings it back: a killed
+cleaning goes on with it.
 """
 
 from dataclasses import dataclass
