@@ -2,15 +2,21 @@
 
 import itertools
 import logging
+import multiprocessing
 import os
+import runpy
 import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
 from xret.commands._launch import launch
 
+FORKED = Path(__file__).with_name("forked.py")
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "black", "grey", "pink", "brown")
 SHAPES = ("circle", "square", "bar", "ring")
 GROUNDS = ("white", "beige")
@@ -22,6 +28,7 @@ SMALL = (
     "batch.workers=0",
     "trainer.max_epochs=2",
     "trainer.accelerator=cpu",
+    "details=false",
 )
 
 
@@ -100,6 +107,100 @@ def start():
     for process in running:
         process.kill()
         process.communicate()
+
+
+class Forked:
+    """A process that runs a command in a fork of one that has imported already what takes seconds."""
+
+    def __init__(self, server, arguments):
+        self.out, self.err = (Path(tempfile.mkstemp()[1]) for _ in range(2))
+        about = {
+            "ARGUMENTS": arguments,
+            "FOLDER": os.getcwd(),
+            "OUT": self.out,
+            "ERR": self.err,
+            "ENV": dict(os.environ),
+        }
+        self.process = server.Process(target=runpy.run_path, args=(str(FORKED), about, "__main__"))
+        self.process.start()
+
+    @property
+    def returncode(self):
+        return self.process.exitcode
+
+    def poll(self):
+        self.process.join(0)
+        return self.process.exitcode
+
+    def send_signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def wait(self, timeout=None):
+        self.process.join(timeout)
+        assert self.process.exitcode is not None, f"still running after {timeout} s"
+        return self.process.exitcode
+
+    def communicate(self, timeout=None):
+        self.wait(timeout)
+        return self.out.read_text(), self.err.read_text()
+
+    def kill(self):
+        self.process.kill()
+        self.process.join()
+
+
+@pytest.fixture(scope="session")
+def server():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["xret.commands.train", "xret.commands._fit", "xret.commands._result"])
+    return context
+
+
+@pytest.fixture
+def fork(server):
+    """Do what `start` does, without the seconds that a new interpreter takes to import everything."""
+    running = []
+
+    def run(*arguments):
+        running.append(Forked(server, arguments))
+        return running[-1]
+
+    yield run
+    for process in running:
+        process.kill()
+        process.out.unlink()
+        process.err.unlink()
+
+
+@pytest.fixture
+def wait_for():
+    """Wait until a file is there; the process that writes it must not end before."""
+
+    def wait(path, process, seconds=240):
+        end = time.monotonic() + seconds
+        while not path.exists():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < end, f"{path} did not appear"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def killed_and_whole(fork, wait_for):
+    """Train twice, once with a kill as soon as a file of the run appears and a resume; into folders of these names."""
+
+    def run(*arguments, moment="checkpoints/last.ckpt"):
+        killed = fork("train", *arguments, "hydra.run.dir=killed")
+        wait_for(Path("killed", moment), killed)
+        killed.kill()
+        assert not Path("killed/metrics.json").exists(), "nothing is left to resume"
+        for more in (["resume=killed"], [*arguments, "hydra.run.dir=whole"]):
+            process = fork("train", *more)
+            _, err = process.communicate(timeout=300)
+            assert process.returncode == 0, err
+
+    return run
 
 
 @pytest.fixture

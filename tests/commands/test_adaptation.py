@@ -1,7 +1,6 @@
 """Adaptation as its user meets it: the target is measured, a kill changes nothing, mistakes are one line."""
 
 import json
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -75,19 +74,9 @@ def test_adaptation_changes_what_is_learnt_and_a_named_target_alone_does_not(xre
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_dann_that_was_killed_ends_like_one_that_was_not(start, frozen):
+def test_dann_that_was_killed_ends_like_one_that_was_not(killed_and_whole, frozen):
     arguments = [*frozen, "adaptation=dann", "keep=last", "trainer.max_epochs=6"]
-    killed = start("train", *arguments, "hydra.run.dir=killed")
-    while not Path("killed/checkpoints/last.ckpt").exists():
-        assert killed.poll() is None, killed.communicate()[1]
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert not Path("killed/metrics.json").exists()
-    again = start("train", "resume=killed")
-    _, err = again.communicate(timeout=300)
-    assert again.returncode == 0, err
-    whole = start("train", *arguments, "hydra.run.dir=whole")
-    whole.communicate(timeout=300)
+    killed_and_whole(*arguments)
     assert read("killed/metrics.json") == read("whole/metrics.json")
     one, other = (torch.load(f"{name}/checkpoints/last.ckpt", weights_only=True) for name in ("killed", "whole"))
     assert all(torch.equal(one["state_dict"][k], other["state_dict"][k]) for k in other["state_dict"])

@@ -1,7 +1,6 @@
 """Adversarial training and evaluation under attack, as their user meets them."""
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -143,20 +142,9 @@ def test_the_switch_off_is_the_training_without_it_and_on_is_another(xret, small
     assert "adversarial.attack" not in str(OmegaConf.load("off/config.yaml"))
 
 
-def test_a_run_that_was_killed_ends_like_one_that_was_not_random_starts_and_all(xret, start, small):
+def test_a_run_that_was_killed_ends_like_one_that_was_not_random_starts_and_all(killed_and_whole, small):
     arguments = [*small, "adversarial=pgd", "adversarial.attack.steps=2", "details=false", "trainer.max_epochs=4"]
-    killed = start("train", *arguments, "hydra.run.dir=killed")
-    end = time.monotonic() + 240
-    while not Path("killed/checkpoints/last.ckpt").exists():
-        assert killed.poll() is None, killed.communicate()[1]
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    killed.kill()
-    killed.wait()
-    assert not Path("killed/metrics.json").exists()
-    for more in (["resume=killed"], [*arguments, "hydra.run.dir=whole"]):
-        code, _, err = xret("train", *more)
-        assert code == 0, err
+    killed_and_whole(*arguments)
     assert read("killed") == read("whole")
     one, other = weights("killed"), weights("whole")
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -31,7 +31,13 @@ def teacher(xret, small):
 
 @pytest.mark.parametrize("method", ["embedding", "relation", "logits"])
 def test_a_smaller_student_learns_and_stands_beside_its_teacher(xret, small, teacher, method):
-    asked = [f"distillation={method}", "distillation.teacher=teacher", *STUDENT, "hydra.run.dir=student"]
+    asked = [
+        f"distillation={method}",
+        "distillation.teacher=teacher",
+        *STUDENT,
+        "details=true",
+        "hydra.run.dir=student",
+    ]
     code, out, err = xret("train", *small, *asked)
     assert code == 0, err
     metrics, theirs, costs = (read(f"{f}.json") for f in ("student/metrics", "teacher/metrics", "student/cost"))

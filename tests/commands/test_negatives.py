@@ -1,7 +1,5 @@
 """Negatives at scale as `train` runs them: a bank that is resumed, and a batch that is encoded in chunks."""
 
-import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -18,21 +16,9 @@ def curve(run):
     return state(run)["callbacks"]["Checkpoints"]["history"]
 
 
-def test_a_run_with_a_bank_that_was_killed_ends_like_one_that_was_not(start, small):
+def test_a_run_with_a_bank_that_was_killed_ends_like_one_that_was_not(killed_and_whole, small):
     small = [*small, "trainer.max_epochs=6", "bank.size=41", "bank.warmup_steps=2", "miner=random", "loss=triplet"]
-    killed = start("train", *small, "hydra.run.dir=killed")
-    end = time.monotonic() + 120
-    while not Path("killed/checkpoints/last.ckpt").exists():
-        assert killed.poll() is None, killed.communicate()[1]
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert 0 < len(curve("killed")) < 6, "nothing is left to resume"
-    for arguments in (["resume=killed"], [*small, "hydra.run.dir=whole"]):
-        process = start("train", *arguments)
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
+    killed_and_whole(*small)
     assert curve("killed") == curve("whole")
     one, other = (state(run)["state_dict"] for run in ("killed", "whole"))
     assert one.keys() == other.keys()

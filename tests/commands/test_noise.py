@@ -2,8 +2,6 @@
 
 import csv
 import json
-import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -19,14 +17,6 @@ def read(name):
 
 def table(name):
     return list(csv.DictReader(Path(name).read_text().splitlines()))
-
-
-def wait_for(path, process, seconds=120):
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < end, f"{path} did not appear"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -116,17 +106,10 @@ def test_a_start_is_judged_and_health_knows_the_truth(xret, frozen, robust):
 
 
 @pytest.mark.parametrize("robust", ["soft", "split"])
-def test_a_run_that_was_killed_believes_what_one_that_was_not_does(start, small, robust):
+def test_a_run_that_was_killed_believes_what_one_that_was_not_does(killed_and_whole, small, robust):
     small = [*small, f"robust={robust}", *NOISE, "trainer.max_epochs=5"]
     small += ["robust.warmup_epochs=1"] if robust == "split" else []
-    killed = start("train", *small, "hydra.run.dir=killed")
-    wait_for(Path("killed/checkpoints/last.ckpt"), killed)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert not Path("killed/metrics.json").exists()
-    again = start("train", "resume=killed")
-    assert again.wait(timeout=300) == 0, again.communicate()[1]
-    start("train", *small, "hydra.run.dir=whole").wait(timeout=300)
+    killed_and_whole(*small)
     assert read("killed/metrics.json") == read("whole/metrics.json")
     one, other = (
         torch.load(f"{n}/checkpoints/last.ckpt", weights_only=True)["state_dict"] for n in ("killed", "whole")

@@ -3,7 +3,6 @@
 import gc
 import json
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +15,13 @@ from xret.commands._result import objective
 pytestmark = pytest.mark.slow
 
 
-def wait_for(path, process, seconds=120):
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < end, f"{path} did not appear"
-        time.sleep(0.02)
-
-
 def read(name):
     return json.loads(Path(name).read_text())
 
 
 def test_a_run_prints_its_table_and_leaves_its_record(xret, small):
-    code, out, err = xret("train", *small, "hydra.run.dir=run", "targets={test/text_to_image/recall_at_10: 2}")
+    targets = "targets={test/text_to_image/recall_at_10: 2}"
+    code, out, err = xret("train", *small, "details=true", targets, "hydra.run.dir=run")
     assert code == 0, err
     assert "| text → image |" in out
     assert "target test/text_to_image/recall_at_10: missed" in out
@@ -70,18 +62,8 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(xret, smal
 
 
 @pytest.mark.parametrize("moment", ["provenance.json", "checkpoints/last.ckpt"])
-def test_a_run_that_was_killed_ends_like_one_that_was_not(start, small, moment):
-    small = [*small, "trainer.max_epochs=5"]
-    killed = start("train", *small, "hydra.run.dir=killed")
-    wait_for(Path("killed", moment), killed)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert not Path("killed/metrics.json").exists()
-    again = start("train", "resume=killed")
-    _, err = again.communicate(timeout=300)
-    assert again.returncode == 0, err
-    whole = start("train", *small, "hydra.run.dir=whole")
-    whole.communicate(timeout=300)
+def test_a_run_that_was_killed_ends_like_one_that_was_not(killed_and_whole, small, moment):
+    killed_and_whole(*small, "trainer.max_epochs=5", moment=moment)
     assert read("killed/metrics.json") == read("whole/metrics.json")
     one, other = (
         torch.load(f"{name}/checkpoints/best.ckpt", weights_only=True)["state_dict"] for name in ("killed", "whole")
@@ -90,7 +72,7 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(start, small, moment):
     assert all(torch.equal(one[k], other[k]) for k in one)
 
 
-def test_ctrl_c_keeps_what_was_learnt_and_resume_goes_on(start, small, xret):
+def test_ctrl_c_keeps_what_was_learnt_and_resume_goes_on(start, wait_for, small, xret):
     process = start("train", *small, "trainer.max_epochs=500", "hydra.run.dir=run")
     wait_for(Path("run/checkpoints/last.ckpt"), process)
     process.send_signal(signal.SIGINT)
@@ -165,7 +147,7 @@ def test_a_monitor_that_is_not_measured_and_a_loss_that_explodes_are_the_users_t
 
 @pytest.mark.filterwarnings("default")  # MLflow 3.17 and what it imports warn of their own deprecations
 def test_mlflow_holds_the_same_record(xret, small):
-    code, _, err = xret("train", *small, "tracker=mlflow", "hydra.run.dir=run")
+    code, _, err = xret("train", *small, "details=true", "tracker=mlflow", "hydra.run.dir=run")
     assert code == 0, err
     from mlflow import MlflowClient
 

@@ -1,4 +1,3 @@
-# ruff: noqa: D102
 """Gradients of some training steps, in one process or in two: ``python gradients.py FILE`` writes those of two.
 
 Lightning starts this script once more as the second process.

@@ -18,7 +18,7 @@ PRINT = "ab" * 32
 class Spy(torch.nn.Module):
     """Keeps what it is called with."""
 
-    def forward(self, student, teacher, positives, weight):  # noqa: D102 - of a test
+    def forward(self, student, teacher, positives, weight):
         self.seen = student, teacher, positives, weight
         return student["text"].sum() * 0 + 3
 
