@@ -20,12 +20,14 @@ def run(cfg: DictConfig) -> None:
     """Encode a split with the best weights of a run, measure, print the table and store the figures."""
     if cfg.split not in {"train", "val", "test", "target"}:
         raise UserError(f"split must be train, val, test or target, got {cfg.split}")
+    from xret.run.folder import RunFolder
+
+    RunFolder.open(Path(cfg.run))  # a mistake in its name is told before the seconds that torch takes
     from xret.commands._assembly import build
     from xret.commands._measure import of_split
     from xret.commands._trained import open_run
     from xret.commands._wise import check
     from xret.run import report
-    from xret.run.folder import RunFolder
 
     check(cfg.wise)
     if cfg.wise == "best":
