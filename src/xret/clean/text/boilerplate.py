@@ -1,0 +1,126 @@
+"""Boilerplate: phrases that many captions begin or end with, found by counting."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from xret.clean import Outcome
+from xret.clean.text._caption import TOO_LONG, cut_out, has_content, outcome, plain_words, words
+from xret.clean.text._ends import Bounds, Captions, Phrase, boilerplate
+
+SIDES = ("front", "back")
+_MOST_CHARACTERS = 2000  # of a caption that are counted
+
+
+class Boilerplate:
+    """Take phrases off the ends of captions that stand on an unusual share of different captions.
+
+    ``fit`` counts how many captions begin and end with each run of words (of characters, in Chinese). Captions also
+    share words because they show the same thing ("woman with ...", "... in American Sign Language"), so a frequent run
+    is boilerplate only where what remains looks like any captions drawn from the data:
+
+    1. it has so many words (`min_words`, or Chinese characters) and stands on so many captions;
+    2. what remains is as varied as other captions: its different words are at least `breadth` of those that equally
+       many captions drawn evenly from the data have, and few remainders are equal;
+    3. what remains begins (ends) like a caption: its word next to the cut is one that other captions begin (end) with
+       at least `fit_share` times as often as other captions' first (last) words are;
+    4. the word on the other end is as usual there as in other captions.
+
+    Other captions are looked at without their own candidates, so a set in which every caption begins with one of
+    several phrases is told too. Nothing is taken off that would leave a caption without content.
+
+    A phrase that is stuck to every caption alike in meaning, as "flag for" to names of countries that also stand alone,
+    cannot be told from boilerplate by counting; look at the list of changes.
+
+    Source: repeated-substring and document-frequency filters, as in Lee et al. 2022, https://arxiv.org/abs/2107.06499
+    (sec. 4.1); the tests of what remains are this bench's own.
+
+    Args:
+        min_words: words of the shortest phrase; one less than in Chinese characters.
+        max_words: words of the longest phrase; twice as many Chinese characters.
+        min_share: share of the captions, of all or of one source, that must have it, in (0, 1].
+        min_count: captions that must have it, whatever the share.
+        breadth: see 2, in (0, 1].
+        fit_share: see 3 and 4, in (0, 1].
+        max_captions: captions that are looked at; of more, every second, fourth, ... is.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        min_words: int = 2,
+        max_words: int = 8,
+        min_share: float = 0.004,
+        min_count: int = 8,
+        breadth: float = 0.7,
+        fit_share: float = 0.5,
+        max_captions: int = 200_000,
+    ) -> None:
+        if not 1 <= min_words <= max_words:
+            raise ValueError(f"need 1 <= min_words <= max_words, got {min_words} and {max_words}")
+        for name, share in (("min_share", min_share), ("breadth", breadth), ("fit_share", fit_share)):
+            if not 0 < share <= 1:
+                raise ValueError(f"{name} must be in (0, 1], got {share}")
+        if min_count < 2 or max_captions < min_count:
+            raise ValueError(f"need 2 <= min_count <= max_captions, got {min_count} and {max_captions}")
+        self._bounds = Bounds(min_words, max_words, min_share, min_count, breadth, fit_share)
+        self.max_captions = max_captions
+        self._learnt: dict[str, frozenset[Phrase]] = {side: frozenset() for side in SIDES}
+
+    def fit(self, values: Iterable[tuple[str, str]]) -> None:
+        """Find the boilerplate of the training captions, of all together and of each source."""
+        sources: dict[str, Captions] = defaultdict(list)
+        for source, caption in _thinned(values, self.max_captions):
+            if found := tuple(plain_words(caption[:_MOST_CHARACTERS])):
+                sources[source].append(found)
+        pools = [list(itertools.chain.from_iterable(sources.values()))]
+        if len(sources) > 1:
+            pools += sources.values()
+        found = [boilerplate(pool, self._bounds) for pool in pools if len(pool) >= 2 * self._bounds.min_count]
+        self._learnt = {side: frozenset[Phrase]().union(*(both[i] for both in found)) for i, side in enumerate(SIDES)}
+
+    def state(self) -> dict[str, Any]:
+        """Return the phrases found, by the end that they stand at."""
+        return {side: sorted(list(phrase) for phrase in phrases) for side, phrases in self._learnt.items()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with the phrases found before."""
+        self._learnt = {side: frozenset(tuple(phrase) for phrase in state[side]) for side in SIDES}
+
+    def __call__(self, caption: str) -> Outcome[str]:
+        """Return the caption without the phrases found by `fit`."""
+        if len(caption) > TOO_LONG or not any(self._learnt.values()):
+            return Outcome(caption)
+        after, taken = caption, []
+        while cut := self._cut(after):
+            after, phrase = cut
+            taken.append(phrase)
+        return outcome(caption, after, f"boilerplate: {', '.join(taken)}"[:200])
+
+    def _cut(self, caption: str) -> tuple[str, str] | None:
+        """Return the caption without its longest phrase at either end, and that phrase."""
+        found = words(caption)
+        for side in SIDES:
+            for size in range(min(2 * self._bounds.max_words, len(found) - 1), self._bounds.min_words - 1, -1):
+                piece = found[:size] if side == "front" else found[-size:]
+                if tuple(word.text for word in piece) in self._learnt[side]:
+                    shorter = cut_out(caption, piece[0].start, piece[-1].end)
+                    if has_content(shorter):
+                        return shorter, caption[piece[0].start : piece[-1].end]
+        return None
+
+
+def _thinned(values: Iterable[tuple[str, str]], most: int) -> list[tuple[str, str]]:
+    """Return at most so many values, evenly out of all, without holding more than twice as many."""
+    kept: list[tuple[str, str]] = []
+    step = 1
+    for i, value in enumerate(values):
+        if i % step:
+            continue
+        kept.append(value)
+        if len(kept) > most:
+            kept, step = kept[::2], 2 * step
+    return kept
