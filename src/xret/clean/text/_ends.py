@@ -1,15 +1,24 @@
 """Which phrases at the ends of captions are boilerplate: the counting and the tests behind `boilerplate`."""
 
 import itertools
+import math
+import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from xret.clean.text._caption import is_han
 
 Phrase = tuple[str, ...]
 Captions = list[Phrase]
-OWN_START = 3  # times as often as with this phrase a word begins captions: it is theirs, not the phrase's
+OWN_START = 3  # a word that begins so many times as many captions as a phrase has is theirs, not the phrase's ...
+FOLLOWED = 3  # ... where it begins them without a phrase, or behind so many different ones
+COMPARED, DRAWS = 12, 9  # words of a caption whose variety is compared, and how often captions are drawn for it
+CHAIN = 0.7  # a phrase and its beginning are one matter where the longer one has that share of the captions
+MERGED = 0.35  # largest share of remainders that are captions, or remainders of other phrases
+WITHIN = 0.2  # largest share of a phrase's occurrences within captions, to those at their ends
+NOISE = 0.6  # shares of n captions may be off by so much / sqrt(n)
+SLACK, Z = 0.25, 1.5  # remainders' words may be rarer than usual by so many deviations, and by so many standard errors
 
 
 @dataclass(frozen=True)
@@ -21,7 +30,6 @@ class Bounds:
     min_share: float
     min_count: int
     breadth: float
-    fit_share: float
 
     def holds(self, phrase: Phrase) -> bool:
         """Tell whether a phrase is of a length that is looked for; two Chinese characters are a word and a third."""
@@ -31,16 +39,65 @@ class Bounds:
         return shortest >= self.min_words and others + chinese / 2 <= self.max_words
 
 
-def boilerplate(captions: Captions, bounds: Bounds) -> tuple[set[Phrase], set[Phrase]]:
-    """Return the phrases that captions begin with, and those that they end with."""
+def boilerplate(captions: Captions, bounds: Bounds) -> set[Phrase]:
+    """Return the phrases that were put before or behind captions, whatever these say."""
     least = max(bounds.min_count, bounds.min_share * len(captions))
     backward = [caption[::-1] for caption in captions]
-    front = {p: rows for p, rows in _frequent(captions, least, 2 * bounds.max_words) if bounds.holds(p)}
-    back = {p: rows for p, rows in _frequent(backward, least, 2 * bounds.max_words) if bounds.holds(p)}
-    bare = _bare(captions, front, back)
-    found = _End(captions, front, bare, bounds).found()
-    found_back = _End(backward, back, [caption[::-1] for caption in bare], bounds).found()
-    return found, {phrase[::-1] for phrase in found_back}
+    front = {p: rows for p, rows in _frequent(captions, least / 4, 2 * bounds.max_words) if bounds.holds(p)}
+    back = {p: rows for p, rows in _frequent(backward, least / 4, 2 * bounds.max_words) if bounds.holds(p)}
+    at_front, at_back = _taken(len(captions), front), _taken(len(captions), back)
+    ends = _End(captions, front, at_front, at_back, bounds), _End(backward, back, at_back, at_front, bounds)
+    found = {}
+    for phrase in ends[0].varied.keys() | {phrase[::-1] for phrase in ends[1].varied}:
+        views = [end.view(p) for end, p in zip(ends, (phrase, phrase[::-1]), strict=True) if p in end.varied]
+        rows = sum(view.count for view in views)
+        if rows >= least / len(views) and _fits(views):  # what stands at both ends alike is no part of a sentence
+            found[phrase] = rows
+    within = _within(captions, found)
+    return {phrase for phrase, rows in found.items() if within[phrase] <= WITHIN * rows}
+
+
+def _within(captions: Captions, phrases: Iterable[Phrase]) -> Counter[Phrase]:
+    """Return how often each phrase stands between the first and the last word of a caption."""
+    phrases = set(phrases)
+    first, sizes = {phrase[0] for phrase in phrases}, {len(phrase) for phrase in phrases}
+    counts: Counter[Phrase] = Counter()
+    for caption in captions:
+        for i in range(1, len(caption) - 1):
+            if caption[i] in first:
+                pieces = (caption[i : i + size] for size in sizes if i + size < len(caption))
+                counts.update(piece for piece in pieces if piece in phrases)
+    return counts
+
+
+@dataclass(frozen=True)
+class _View:
+    """How a phrase stands at one end: on how many captions, and how usual the remainders' words are, in deviations."""
+
+    count: int
+    near: list[float]
+    far: list[float]
+
+
+def _fits(views: list[_View]) -> bool:
+    for which in ("near", "far"):
+        usual = [deviation for view in views for deviation in getattr(view, which)]
+        if statistics.fmean(usual) < -SLACK - Z / math.sqrt(len(usual)):
+            return False
+    return True
+
+
+class _Usual:
+    """How usual a word is at one place of captions, in standard deviations of the logarithm of its count."""
+
+    def __init__(self, counts: Counter[str], reference: Iterable[str]) -> None:
+        self._counts = counts
+        logs = [math.log(counts[word] - 0.5) for word in reference]
+        self._mean, self._deviation = statistics.fmean(logs), max(statistics.pstdev(logs), 0.5)
+
+    def deviation(self, word: str, own: int) -> float:
+        """Return it for a word that the phrase's own captions have there so many times."""
+        return (math.log(max(self._counts[word] - own, 0) + 0.5) - self._mean) / self._deviation
 
 
 def _frequent(pool: Captions, least: float, longest: int) -> Iterator[tuple[Phrase, list[int]]]:
@@ -55,60 +112,82 @@ def _frequent(pool: Captions, least: float, longest: int) -> Iterator[tuple[Phra
         yield from level.items()
 
 
-def _bare(captions: Captions, front: dict[Phrase, list[int]], back: dict[Phrase, list[int]]) -> Captions:
-    """Return the captions without the longest frequent phrase at either end."""
-    skip, drop = [0] * len(captions), [0] * len(captions)
-    for phrases, taken in ((front, skip), (back, drop)):
-        for phrase, rows in phrases.items():
-            for row in rows:
-                taken[row] = max(taken[row], len(phrase))
-    return [c[a : len(c) - b] or c for c, a, b in zip(captions, skip, drop, strict=True)]
+def _taken(count: int, phrases: dict[Phrase, list[int]]) -> list[int]:
+    """Return, for each of so many captions, the length of its longest frequent phrase."""
+    taken = [0] * count
+    for phrase, rows in phrases.items():
+        for row in rows:
+            taken[row] = max(taken[row], len(phrase))
+    return taken
 
 
 class _End:
     """One end of the captions; at the back, the captions are read backwards."""
 
-    def __init__(self, pool: Captions, frequent: dict[Phrase, list[int]], bare: Captions, bounds: Bounds) -> None:
-        self._pool, self._bare, self._bounds = pool, bare, bounds
-        self._vocabularies: dict[int, int] = {}
-        self._varied = {phrase: rows for phrase, rows in frequent.items() if self._is_varied(phrase, rows)}
+    def __init__(
+        self, pool: Captions, frequent: dict[Phrase, list[int]], here: list[int], there: list[int], bounds: Bounds
+    ) -> None:
+        self._pool, self._bounds = pool, bounds
+        self._rest = [c[: len(c) - b] or c for c, b in zip(pool, there, strict=True)]  # without the other end's phrase
+        self._bare = [c[a:] or c for c, a in zip(self._rest, here, strict=True)]  # without either
+        self._vocabularies: dict[int, float] = {}
+        merging = self._merging(frequent)
+        varied = {p: rows for p, rows in frequent.items() if p not in merging and self._is_varied(p, rows)}
         self._starts = [{caption[0]} for caption in pool]  # the words that a caption may begin with
-        for phrase, rows in self._varied.items():
+        followed: Counter[str] = Counter()
+        for phrase, rows in varied.items():
+            followed.update({pool[row][len(phrase)] for row in rows})
             for row in rows:
                 self._starts[row].add(pool[row][len(phrase)])
-        self._near = Counter(itertools.chain.from_iterable(self._starts))
-        self._far = Counter(caption[-1] for caption in bare)
-        free = [next(iter(starts)) for starts in self._starts if len(starts) == 1]
-        usual = free if len(free) >= bounds.min_count else list(itertools.chain.from_iterable(self._starts))
-        self._near_base = sum(self._near[word] > 1 for word in usual) / len(usual)
-        self._far_base = sum(self._far[caption[-1]] > 1 for caption in bare) / len(bare)
+        counts = Counter(itertools.chain.from_iterable(self._starts))
+        free = Counter(next(iter(starts)) for starts in self._starts if len(starts) == 1)
+        enough = free.total() >= bounds.min_count
+        self._near = _Usual(counts, free.elements() if enough else itertools.chain.from_iterable(self._starts))
+        self._far = _Usual(Counter(caption[-1] for caption in self._bare), (caption[-1] for caption in self._bare))
+        starts = {word: count if followed[word] >= FOLLOWED else free[word] for word, count in counts.items()}
+        self.varied = {
+            phrase: rows
+            for phrase, rows in varied.items()
+            if phrase[:-1] not in varied or starts[phrase[-1]] < OWN_START * len(rows)
+        }
 
-    def found(self) -> set[Phrase]:
-        return {p for p, rows in self._varied.items() if not self._is_too_long(p, rows) and self._fits(p, rows)}
+    def view(self, phrase: Phrase) -> _View:
+        rows = self.varied[phrase]
+        own = Counter(itertools.chain.from_iterable(self._starts[row] for row in rows))
+        ends = Counter(self._bare[row][-1] for row in rows)
+        near = [self._near.deviation(w, own[w]) for w in (self._pool[row][len(phrase)] for row in rows)]
+        far = [self._far.deviation(w, ends[w]) for w in (self._bare[row][-1] for row in rows)]
+        return _View(len(rows), near, far)
+
+    def _merging(self, frequent: dict[Phrase, list[int]]) -> set[Phrase]:
+        """Return the phrases that tell captions from others: without them, these would be equal."""
+        rests = {phrase: {self._pool[row][len(phrase) :] for row in rows} for phrase, rows in frequent.items()}
+        seen = Counter(set(self._pool))
+        seen.update(itertools.chain.from_iterable(rests.values()))
+        merging = set()
+        for phrase, rest in rests.items():
+            if 2 * len(rest) >= len(frequent[phrase]) and self._few_known(rest, seen):
+                continue
+            merging.add(phrase)
+            for shorter in (phrase[:size] for size in range(len(phrase))):
+                if len(frequent.get(shorter, ())) * CHAIN <= len(frequent[phrase]):
+                    merging.add(shorter)
+        return merging
+
+    def _few_known(self, rest: set[Phrase], seen: Counter[Phrase]) -> bool:
+        return sum(seen[r] > 1 for r in rest) <= (MERGED + NOISE / math.sqrt(len(rest))) * len(rest)
 
     def _is_varied(self, phrase: Phrase, rows: list[int]) -> bool:
-        rest = {self._pool[row][len(phrase) :] for row in rows}
-        if 2 * len(rest) < len(rows):
-            return False
-        return len(set(itertools.chain.from_iterable(rest))) >= self._bounds.breadth * self._vocabulary(len(rows))
+        rest = (self._rest[row][len(phrase) :][:COMPARED] for row in rows)
+        least = self._bounds.breadth - NOISE / math.sqrt(len(rows))
+        return len(set(itertools.chain.from_iterable(rest))) >= least * self._vocabulary(len(rows))
 
-    def _vocabulary(self, count: int) -> int:
+    def _vocabulary(self, count: int) -> float:
         """Return how many different words so many captions have that are drawn evenly."""
         if count not in self._vocabularies:
-            step = len(self._bare) / count
-            drawn = (self._bare[int(i * step)] for i in range(count))
-            self._vocabularies[count] = len(set(itertools.chain.from_iterable(drawn)))
+            step, total = len(self._bare) / count, 0
+            for draw in range(DRAWS):
+                rows = (int((i + draw / DRAWS) * step) for i in range(count))
+                total += len(set(itertools.chain.from_iterable(self._bare[row][:COMPARED] for row in rows)))
+            self._vocabularies[count] = total / DRAWS
         return self._vocabularies[count]
-
-    def _is_too_long(self, phrase: Phrase, rows: list[int]) -> bool:
-        """Tell whether the last word is the first of the captions behind a shorter phrase."""
-        return phrase[:-1] in self._varied and self._near[phrase[-1]] >= OWN_START * len(rows)
-
-    def _fits(self, phrase: Phrase, rows: list[int]) -> bool:
-        """Tell whether what remains begins and ends with words that other captions begin and end with."""
-        own = Counter(itertools.chain.from_iterable(self._starts[row] for row in rows))
-        near = sum(self._near[w] > own[w] for w in (self._pool[row][len(phrase)] for row in rows))
-        ends = Counter(self._bare[row][-1] for row in rows)
-        far = sum(count for word, count in ends.items() if self._far[word] > count)
-        least = self._bounds.fit_share * len(rows)
-        return near >= least * self._near_base and far >= least * self._far_base

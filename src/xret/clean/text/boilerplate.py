@@ -9,7 +9,6 @@ from xret.clean import Outcome
 from xret.clean.text._caption import TOO_LONG, cut_out, has_content, outcome, plain_words, words
 from xret.clean.text._ends import Bounds, Captions, Phrase, boilerplate
 
-SIDES = ("front", "back")
 _MOST_CHARACTERS = 2000  # of a caption that are counted
 
 
@@ -53,22 +52,21 @@ class Boilerplate:
         self,
         min_words: int = 2,
         max_words: int = 8,
-        min_share: float = 0.004,
-        min_count: int = 8,
+        min_share: float = 0.01,
+        min_count: int = 10,
         breadth: float = 0.7,
-        fit_share: float = 0.5,
         max_captions: int = 200_000,
     ) -> None:
         if not 1 <= min_words <= max_words:
             raise ValueError(f"need 1 <= min_words <= max_words, got {min_words} and {max_words}")
-        for name, share in (("min_share", min_share), ("breadth", breadth), ("fit_share", fit_share)):
+        for name, share in (("min_share", min_share), ("breadth", breadth)):
             if not 0 < share <= 1:
                 raise ValueError(f"{name} must be in (0, 1], got {share}")
         if min_count < 2 or max_captions < min_count:
             raise ValueError(f"need 2 <= min_count <= max_captions, got {min_count} and {max_captions}")
-        self._bounds = Bounds(min_words, max_words, min_share, min_count, breadth, fit_share)
+        self._bounds = Bounds(min_words, max_words, min_share, min_count, breadth)
         self.max_captions = max_captions
-        self._learnt: dict[str, frozenset[Phrase]] = {side: frozenset() for side in SIDES}
+        self._learnt: frozenset[Phrase] = frozenset()
 
     def fit(self, values: Iterable[tuple[str, str]]) -> None:
         """Find the boilerplate of the training captions, of all together and of each source."""
@@ -79,20 +77,20 @@ class Boilerplate:
         pools = [list(itertools.chain.from_iterable(sources.values()))]
         if len(sources) > 1:
             pools += sources.values()
-        found = [boilerplate(pool, self._bounds) for pool in pools if len(pool) >= 2 * self._bounds.min_count]
-        self._learnt = {side: frozenset[Phrase]().union(*(both[i] for both in found)) for i, side in enumerate(SIDES)}
+        found = (boilerplate(pool, self._bounds) for pool in pools if len(pool) >= 2 * self._bounds.min_count)
+        self._learnt = frozenset[Phrase]().union(*found)
 
     def state(self) -> dict[str, Any]:
-        """Return the phrases found, by the end that they stand at."""
-        return {side: sorted(list(phrase) for phrase in phrases) for side, phrases in self._learnt.items()}
+        """Return the phrases found."""
+        return {"phrases": sorted(list(phrase) for phrase in self._learnt)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on with the phrases found before."""
-        self._learnt = {side: frozenset(tuple(phrase) for phrase in state[side]) for side in SIDES}
+        self._learnt = frozenset(tuple(phrase) for phrase in state["phrases"])
 
     def __call__(self, caption: str) -> Outcome[str]:
         """Return the caption without the phrases found by `fit`."""
-        if len(caption) > TOO_LONG or not any(self._learnt.values()):
+        if len(caption) > TOO_LONG or not self._learnt:
             return Outcome(caption)
         after, taken = caption, []
         while cut := self._cut(after):
@@ -103,13 +101,14 @@ class Boilerplate:
     def _cut(self, caption: str) -> tuple[str, str] | None:
         """Return the caption without its longest phrase at either end, and that phrase."""
         found = words(caption)
-        for side in SIDES:
+        for side in ("front", "back"):
             for size in range(min(2 * self._bounds.max_words, len(found) - 1), self._bounds.min_words - 1, -1):
                 piece = found[:size] if side == "front" else found[-size:]
-                if tuple(word.text for word in piece) in self._learnt[side]:
+                if tuple(word.text for word in piece) in self._learnt:
                     shorter = cut_out(caption, piece[0].start, piece[-1].end)
                     if has_content(shorter):
                         return shorter, caption[piece[0].start : piece[-1].end]
+                    break
         return None
 
 
