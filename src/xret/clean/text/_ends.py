@@ -16,9 +16,11 @@ FOLLOWED = 3  # ... where it begins them without a phrase, or behind so many dif
 COMPARED, DRAWS = 12, 9  # words of a caption whose variety is compared, and how often captions are drawn for it
 CHAIN = 0.7  # a phrase and its beginning are one matter where the longer one has that share of the captions
 MERGED = 0.35  # largest share of remainders that are captions, or remainders of other phrases
+SURE, FEW = 2, 0.8  # words: a longer phrase needs fewer captions in proportion, down to this share
 WITHIN = 0.2  # largest share of a phrase's occurrences within captions, to those at their ends
 NOISE = 0.6  # shares of n captions may be off by so much / sqrt(n)
-SLACK, Z = 0.25, 1.5  # remainders' words may be rarer than usual by so many deviations, and by so many standard errors
+SLACK = {"near": 0.25, "far": 0.4}  # by how many deviations the remainders' words may be rarer than usual ...
+Z = 1.5  # ... and by how many standard errors more
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,13 @@ class Bounds:
     def holds(self, phrase: Phrase) -> bool:
         """Tell whether a phrase is of a length that is looked for; two Chinese characters are a word and a third."""
         chinese = sum(is_han(word[0]) for word in phrase)
-        others = len(phrase) - chinese
-        shortest = others + chinese * self.min_words / (self.min_words + 1)
-        return shortest >= self.min_words and others + chinese / 2 <= self.max_words
+        shortest = len(phrase) - chinese + chinese * self.min_words / (self.min_words + 1)
+        return shortest >= self.min_words and _length(phrase) <= self.max_words
+
+
+def _length(phrase: Phrase) -> float:
+    """Return the length in words, of which a Chinese character is half a one."""
+    return sum(0.5 if is_han(word[0]) else 1.0 for word in phrase)
 
 
 def boilerplate(captions: Captions, bounds: Bounds) -> set[Phrase]:
@@ -51,7 +57,8 @@ def boilerplate(captions: Captions, bounds: Bounds) -> set[Phrase]:
     for phrase in ends[0].varied.keys() | {phrase[::-1] for phrase in ends[1].varied}:
         views = [end.view(p) for end, p in zip(ends, (phrase, phrase[::-1]), strict=True) if p in end.varied]
         rows = sum(view.count for view in views)
-        if rows >= least / len(views) and _fits(views):  # what stands at both ends alike is no part of a sentence
+        needed = least * max(FEW, min(1, SURE / _length(phrase))) / len(views)  # long ones, and those at both ends, are rarer content
+        if rows >= needed and _fits(views):
             found[phrase] = rows
     within = _within(captions, found)
     return {phrase for phrase, rows in found.items() if within[phrase] <= WITHIN * rows}
@@ -80,9 +87,9 @@ class _View:
 
 
 def _fits(views: list[_View]) -> bool:
-    for which in ("near", "far"):
+    for which, slack in SLACK.items():
         usual = [deviation for view in views for deviation in getattr(view, which)]
-        if statistics.fmean(usual) < -SLACK - Z / math.sqrt(len(usual)):
+        if statistics.fmean(usual) < -slack - Z / math.sqrt(len(usual)):
             return False
     return True
 
