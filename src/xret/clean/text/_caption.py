@@ -16,7 +16,18 @@ _STOP = frozenset(
     "a an the this that these those of for with and or in on at to from by as is are was it its our your my we you i "
     "de la le les du des un une et der die das ein eine und el los las y 的 了 和 与 在 是 一 个 只 这 那 及".split()
 )
-_PAIRS = {"(": ")", "[": "]", "（": "）", "【": "】", "〖": "〗", "「": "」", "『": "』", "《": "》", "<": ">", "{": "}"}
+_PAIRS = {
+    "(": ")",
+    "[": "]",
+    "（": "）",
+    "【": "】",
+    "〖": "〗",
+    "「": "」",
+    "『": "』",
+    "《": "》",
+    "<": ">",
+    "{": "}",
+}
 _PAIRS |= {'"': '"', "*": "*", "“": "”"}
 _BEFORE = frozenset("-\u2013\u2014|/:;,，、：；·•~～\u2605☆●◆■>»＊*_=\u3000\u2022\u2192➤👉 \t\n")
 _AFTER = _BEFORE | frozenset("!！.。…?？")

@@ -57,7 +57,9 @@ def boilerplate(captions: Captions, bounds: Bounds) -> set[Phrase]:
     for phrase in ends[0].varied.keys() | {phrase[::-1] for phrase in ends[1].varied}:
         views = [end.view(p) for end, p in zip(ends, (phrase, phrase[::-1]), strict=True) if p in end.varied]
         rows = sum(view.count for view in views)
-        needed = least * max(FEW, min(1, SURE / _length(phrase))) / len(views)  # long ones, and those at both ends, are rarer content
+        needed = (
+            least * max(FEW, min(1, SURE / _length(phrase))) / len(views)
+        )  # long ones, and those at both ends, are rarer content
         if rows >= needed and _fits(views):
             found[phrase] = rows
     within = _within(captions, found)

@@ -15,33 +15,29 @@ _MOST_CHARACTERS = 2000  # of a caption that are counted
 class Boilerplate:
     """Take phrases off the ends of captions that stand on an unusual share of different captions.
 
-    ``fit`` counts how many captions begin and end with each run of words (of characters, in Chinese). Captions also
-    share words because they show the same thing ("woman with ...", "... in American Sign Language"), so a frequent run
-    is boilerplate only where what remains looks like any captions drawn from the data:
+    ``fit`` counts how many captions begin and end with each run of words (of characters, in Chinese). Captions share
+    words because they show the same thing too ("woman with ...", "... in American Sign Language"), so a frequent run is
+    boilerplate only where what remains looks like captions drawn from the data:
 
-    1. it has so many words (`min_words`, or Chinese characters) and stands on so many captions;
-    2. what remains is as varied as other captions: its different words are at least `breadth` of those that equally
-       many captions drawn evenly from the data have, and few remainders are equal;
-    3. what remains begins (ends) like a caption: its word next to the cut is one that other captions begin (end) with
-       at least `fit_share` times as often as other captions' first (last) words are;
-    4. the word on the other end is as usual there as in other captions.
+    1. it is long enough and stands on enough captions; half as many do where it stands at both ends, and four fifths
+       where it is longer than two words;
+    2. what remains is varied: it has at least `breadth` of the different words of as many captions drawn evenly, and at
+       most about a third of it are captions in their own right (then the phrase tells captions from each other);
+    3. what remains begins, and ends, with words that are as usual there as in other captions;
+    4. it is hardly found within captions.
 
-    Other captions are looked at without their own candidates, so a set in which every caption begins with one of
-    several phrases is told too. Nothing is taken off that would leave a caption without content.
-
-    A phrase that is stuck to every caption alike in meaning, as "flag for" to names of countries that also stand alone,
-    cannot be told from boilerplate by counting; look at the list of changes.
+    Other captions are looked at without their own candidates, so a set in which every caption has one of several
+    phrases is told too. A phrase within a caption is left alone, and so is one that would leave no content.
 
     Source: repeated-substring and document-frequency filters, as in Lee et al. 2022, https://arxiv.org/abs/2107.06499
     (sec. 4.1); the tests of what remains are this bench's own.
 
     Args:
-        min_words: words of the shortest phrase; one less than in Chinese characters.
-        max_words: words of the longest phrase; twice as many Chinese characters.
-        min_share: share of the captions, of all or of one source, that must have it, in (0, 1].
-        min_count: captions that must have it, whatever the share.
-        breadth: see 2, in (0, 1].
-        fit_share: see 3 and 4, in (0, 1].
+        min_words: words of the shortest phrase; Chinese characters: one more.
+        max_words: words of the longest phrase; Chinese characters: twice as many.
+        min_share: share of the captions, of all or of one source, that have a phrase of two words, in (0, 1].
+        min_count: captions that have it, whatever the share.
+        breadth: see 2, in (0, 1]; less for few captions, by the noise of drawing them.
         max_captions: captions that are looked at; of more, every second, fourth, ... is.
 
     Raises:

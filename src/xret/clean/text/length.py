@@ -57,7 +57,9 @@ class Length:
         count = min(len(found), self.max_words or len(found)) or int(has_symbol(kept))
         if len(kept) < self.min_characters or count < self.min_words:
             return Outcome(None, f"{len(kept)} characters, {count} words: too short")
-        return Outcome(kept, f"cut to {len(kept)} of {len(caption)} characters") if kept != caption else Outcome(caption)
+        return (
+            Outcome(kept, f"cut to {len(kept)} of {len(caption)} characters") if kept != caption else Outcome(caption)
+        )
 
 
 def _whole_words(text: str, most: int) -> str:

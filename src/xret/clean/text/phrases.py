@@ -25,7 +25,7 @@ _PATTERNS = {
     "discount": re.compile(
         rf"(?:\b(?:save|now|get|extra|up to|sale|take|enjoy)\s){{0,3}}(?:{_PERCENT}|\d{{1,3}}\s?percent|(?:{_MONEY}))\s?(?:off|discount)\b"
         rf"(?:\s(?:today|now|everything|all items|sale|selected items))?|\b(?:save|discount)\s(?:up to\s)?(?:{_PERCENT}|{_MONEY})|\bhalf\soff\b"
-        r"|(?:低至|仅|享|全场)?\d(?:\.\d)?\s?折(?:优惠|起|包邮|特惠|促销)?(?![叠纸扇页伞])", re.I),
+        r"|(?:低至|仅|享|全场)?(?<![\d.])\d(?:\.\d)?\s?折(?:优惠|起|包邮|特惠|促销)?(?![叠纸扇页伞])", re.I),
     "number": re.compile(
         rf"(?:\b(?:call|tel|phone|mobile|hotline|fax|sms|text us|contact)\b|电话|热线|手机|致电|联系(?:电话|方式)?|{_WECHAT})(?:\sus)?(?:\sat|\son)?\W{{0,3}}\+?\d[\d() -]{{4,18}}\d"
         rf"|(?:加|添加|\badd\s)?{_WECHAT}(?:\sid)?\s?[:：]\s?[a-z][\w-]{{4,19}}|(?<!\d)1[3-9]\d{{9}}(?!\d)|(?<![\w+])\+\d{{1,3}}[ -]?\d{{2,4}}(?:[ -]?\d{{2,4}}){{2,3}}(?!\d)",
@@ -72,7 +72,9 @@ class Phrases:
         lines = [line for language in languages for line in _shipped(language)]
         self._phrases: dict[str, list[tuple[str, ...]]] = {}
         for phrase in (*lines, *extra, *_read(file)):
-            parts = tuple(w for part in re.split(r"(\{n\})", phrase) for w in ([part] if part == _NUMBER else plain_words(part)))
+            parts = tuple(
+                w for part in re.split(r"(\{n\})", phrase) for w in ([part] if part == _NUMBER else plain_words(part))
+            )
             if not set(parts) - {_NUMBER}:
                 raise ValueError(f"a phrase needs a word, got {phrase!r}")
             self._phrases.setdefault(parts[0], []).append(parts)
@@ -91,7 +93,11 @@ class Phrases:
     def _strip(self, text: str, found: list[str]) -> str:
         if self.patterns:
             for name, pattern in _PATTERNS.items():
-                if any(c in text for c in _TRIGGERS[name]) if name in _TRIGGERS else _DIGITS.search(text) or "half" in text.lower():
+                if (
+                    any(c in text for c in _TRIGGERS[name])
+                    if name in _TRIGGERS
+                    else _DIGITS.search(text) or "half" in text.lower()
+                ):
                     text = _without([m.span() for m in pattern.finditer(text)], text, found)
         return _without(list(self._spans(text)), text, found)
 
@@ -127,7 +133,9 @@ def _step(text: str, found: list[Word], at: int, part: str, *, first: bool) -> i
         return at + 1 if found[at].text == part else -1
     if not found[at].text.isdecimal():
         return -1
-    while at + 1 < len(found) and _NUMERAL.match(found[at + 1].text) and text[found[at].end : found[at + 1].start] in ".,":
+    while (
+        at + 1 < len(found) and _NUMERAL.match(found[at + 1].text) and text[found[at].end : found[at + 1].start] in ".,"
+    ):
         at += 1
     return at + 1
 

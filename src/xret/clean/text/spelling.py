@@ -18,8 +18,8 @@ class Spelling:
 
     A suspect is a word in small letters that the dictionary does not know, one edit (a letter more, less, other or
     swapped) away from one that it knows, and rare in the training captions. Words with capitals or digits, with
-    hyphens and apostrophes, and short ones are never suspects. Nothing is suggested where a third of a caption's words
-    or more are unknown: it is in another language.
+    hyphens and apostrophes, and short ones are never suspects. Nothing is suggested unless the dictionary knows twice as
+    many words of the caption as there are suspects: it may be in another language.
 
     The evidence is the share that the suggested word has of the known words one edit away, by their frequency.
 
@@ -56,7 +56,9 @@ class Spelling:
         try:
             self._dictionary = SpellChecker(language=language, distance=1)
         except ValueError as e:
-            raise UserError(f"language must be one that pyspellchecker has: en de es fr it nl pt, got {language}") from e
+            raise UserError(
+                f"language must be one that pyspellchecker has: en de es fr it nl pt, got {language}"
+            ) from e
         self.min_count, self.min_letters, self.apply, self.certainty = min_count, min_letters, apply, certainty
         self._usual: frozenset[str] = frozenset()
         self._seen: dict[str, tuple[str, float]] = {}
@@ -83,18 +85,26 @@ class Spelling:
         """Return the caption as it would be spelt, as a proposal unless `apply`."""
         if len(caption) > TOO_LONG:
             return Outcome(caption)
-        found = [m for m in _TOKEN.finditer(caption) if len(m[0]) >= self.min_letters and _PLAIN.match(m[0])]
-        unknown = [m for m in found if m[0] not in self._usual and m[0] not in self._dictionary]
-        if not unknown or (len(unknown) * 3 >= len(found) and len(found) > 2):
+        found = list(_TOKEN.finditer(caption))
+        known = [m[0].lower() in self._dictionary for m in found]
+        suspects = [m for m, right in zip(found, known, strict=True) if not right and self._is_suspect(m[0])]
+        if not suspects or sum(known) < 2 * len(suspects):
             return Outcome(caption)
         value, changes, evidence = caption, [], 1.0
-        for m in reversed(unknown):
+        for m in reversed(suspects):
             right, share = self._correction(m[0])
             if right != m[0] and share >= self.certainty:
                 value = value[: m.start()] + right + value[m.end() :]
                 changes.insert(0, f"{m[0]}: {right}")
                 evidence = min(evidence, share)
-        return Outcome(value, f"spelling {', '.join(changes)}"[:200], self.apply, evidence) if changes else Outcome(caption)
+        return (
+            Outcome(value, f"spelling {', '.join(changes)}"[:200], self.apply, evidence)
+            if changes
+            else Outcome(caption)
+        )
+
+    def _is_suspect(self, word: str) -> bool:
+        return len(word) >= self.min_letters and word not in self._usual and _PLAIN.match(word) is not None
 
     def _correction(self, word: str) -> tuple[str, float]:
         """Return the likeliest known word one edit away and its share; the word itself where there is none."""

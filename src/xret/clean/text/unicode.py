@@ -4,16 +4,22 @@ import re
 
 from xret._errors import UserError
 from xret.clean import Outcome
-from xret.clean.text._caption import TOO_LONG, outcome, settle, squeeze
+from xret.clean.text._caption import TOO_LONG, settle, squeeze
 
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+)
 _LONE = re.compile("[\ud800-\udfff\ufff9-\ufffb]")
 # Joiners make one pictograph of several and shape Arabic and Indian letters; elsewhere they are dirt.
-_JOINED = "\u0600-\u08ff\u0900-\u0dff\u1780-\u17ff\u1800-\u18af\u2190-\u2bff\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f"
+_JOINED = (
+    "\u0600-\u08ff\u0900-\u0dff\u1780-\u17ff\u1800-\u18af\u2190-\u2bff\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f"
+)
 _JOINER = re.compile(f"(?<![{_JOINED}])[\u200c\u200d]+|[\u200c\u200d]+(?![{_JOINED}])")
 _SELECTOR = re.compile(r"(?:^|(?<=[\sA-Za-z]))[\ufe00-\ufe0f]+")
 _TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0001-\U000e007f]+")
-_WIDE = str.maketrans({chr(code): chr(code - 0xFEE0) for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))})
+_WIDE = str.maketrans(
+    {chr(code): chr(code - 0xFEE0) for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
+)
 
 
 class Unicode:
@@ -46,11 +52,16 @@ class Unicode:
         after = settle(self._repair, caption)
         if not after or after == caption:
             return Outcome(caption)
-        same = "".join(caption.split()) == "".join(after.split())
-        return outcome(caption, after, "spaces" if same else "broken or invisible characters")
+        return Outcome(after, _what(caption, after))
 
     def _repair(self, text: str) -> str:
         text = self._fix(_LONE.sub("", text), self._config).translate(_WIDE)
         for dirt in (_INVISIBLE, _JOINER, _SELECTOR, _TAGS):
             text = dirt.sub("", text)
         return squeeze(text)
+
+
+def _what(before: str, after: str) -> str:
+    if squeeze(before) == after:
+        return "spaces"
+    return "letters of full width" if squeeze(before.translate(_WIDE)) == after else "broken or invisible characters"
