@@ -79,12 +79,17 @@ def test_the_last_content_and_the_middle_stay(english):
 
 
 def test_a_phrase_of_one_small_source_is_found(english):
-    shop = [f"Vote for us {name}" for name in english[:30]]
-    step, mixed = Boilerplate(min_share=0.05), Boilerplate(min_share=0.05)
-    step.fit([*(("shop", c) for c in shop), *(("other", c) for c in english[30:])])
-    mixed.fit([("", c) for c in (*shop, *english[30:])])
+    shop = [f"Vote for us {name}" for name in english[:400:8]]
+    step, mixed = Boilerplate(min_share=0.1), Boilerplate(min_share=0.1)
+    step.fit([*(("shop", c) for c in shop), *(("other", c) for c in (*english[400:], *english[1:400:8]))])
+    mixed.fit([("", c) for c in (*shop, *english[400:], *english[1:400:8])])
     assert step("Vote for us a dog").value == "a dog"
     assert mixed("Vote for us a dog").value == "Vote for us a dog"
+
+
+def test_a_phrase_on_every_caption_is_found(english):
+    step = fitted(f"Stock photo: a {name}" if i % 2 else f"Stock photo: {name}" for i, name in enumerate(english))
+    assert step("Stock photo: a dog").value == "a dog"
 
 
 def test_few_captions_teach_nothing():

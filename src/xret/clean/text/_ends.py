@@ -16,6 +16,9 @@ FOLLOWED = 3  # ... where it begins them without a phrase, or behind so many dif
 COMPARED, DRAWS = 12, 9  # words of a caption whose variety is compared, and how often captions are drawn for it
 CHAIN = 0.7  # a phrase and its beginning are one matter where the longer one has that share of the captions
 MERGED = 0.35  # largest share of remainders that are captions, or remainders of other phrases
+OF_SOURCE = 0.2  # share of the captions of one source that make a phrase its boilerplate, whatever the other sources say
+OWN = 0.5  # of one of its words, most captions that have it have it in such a phrase
+SHARED = 0.5  # by how much the commonest word next to the cut, or on the other end, may be commoner than in other captions
 SURE, FEW = 2, 0.8  # words: a longer phrase needs fewer captions in proportion, down to this share
 WITHIN = 0.2  # largest share of a phrase's occurrences within captions, to those at their ends
 NOISE = 0.6  # shares of n captions may be off by so much / sqrt(n)
@@ -45,25 +48,45 @@ def _length(phrase: Phrase) -> float:
     return sum(0.5 if is_han(word[0]) else 1.0 for word in phrase)
 
 
-def boilerplate(captions: Captions, bounds: Bounds) -> set[Phrase]:
+def boilerplate(captions: Captions, sources: list[str], bounds: Bounds) -> set[Phrase]:
     """Return the phrases that were put before or behind captions, whatever these say."""
+    sizes = Counter(sources)
     least = max(bounds.min_count, bounds.min_share * len(captions))
+    rarest = bounds.min_count if len(sizes) > 1 else least
     backward = [caption[::-1] for caption in captions]
-    front = {p: rows for p, rows in _frequent(captions, least / 4, 2 * bounds.max_words) if bounds.holds(p)}
-    back = {p: rows for p, rows in _frequent(backward, least / 4, 2 * bounds.max_words) if bounds.holds(p)}
+    front = {p: rows for p, rows in _frequent(captions, rarest / 4, 2 * bounds.max_words) if bounds.holds(p)}
+    back = {p: rows for p, rows in _frequent(backward, rarest / 4, 2 * bounds.max_words) if bounds.holds(p)}
     at_front, at_back = _taken(len(captions), front), _taken(len(captions), back)
     ends = _End(captions, front, at_front, at_back, bounds), _End(backward, back, at_back, at_front, bounds)
     found = {}
     for phrase in ends[0].varied.keys() | {phrase[::-1] for phrase in ends[1].varied}:
         views = [end.view(p) for end, p in zip(ends, (phrase, phrase[::-1]), strict=True) if p in end.varied]
-        rows = sum(view.count for view in views)
-        needed = (
-            least * max(FEW, min(1, SURE / _length(phrase))) / len(views)
-        )  # long ones, and those at both ends, are rarer content
-        if rows >= needed and _fits(views):
+        rows = [row for view in views for row in view.rows]
+        source, most = Counter(sources[row] for row in rows).most_common(1)[0]
+        of_one = most == len(rows) and OF_SOURCE * sizes[source] <= most and len(sizes) > 1
+        needed = max(bounds.min_count, OF_SOURCE * sizes[source]) if of_one else least
+        needed *= max(FEW, min(1, SURE / _length(phrase))) / len(views)  # long ones, or at both ends, are rarely content
+        if len(rows) >= needed and (2 * len(rows) > len(captions) or _fits(views)):
             found[phrase] = rows
     within = _within(captions, found)
-    return {phrase for phrase, rows in found.items() if within[phrase] <= WITHIN * rows}
+    own = _own(captions, found)
+    return {phrase for phrase, rows in found.items() if within[phrase] <= WITHIN * len(rows) and own[phrase] >= OWN}
+
+
+def _own(captions: Captions, found: dict[Phrase, list[int]]) -> dict[Phrase, float]:
+    """Return the largest share, over a phrase's words, of the captions with the word that have it in such a phrase."""
+    covered: dict[str, set[int]] = defaultdict(set)
+    for phrase, rows in found.items():
+        for mark in _marks(phrase):
+            covered[mark].update(rows)
+    total = Counter(mark for caption in captions for mark in _marks(caption) if mark in covered)
+    return {phrase: max(len(covered[m]) / total[m] for m in _marks(phrase)) for phrase in found}
+
+
+def _marks(phrase: Phrase) -> set[str]:
+    """Return the different words, and pairs of neighbouring Chinese characters."""
+    pairs = {a + b for a, b in itertools.pairwise(phrase) if is_han(a[0]) and is_han(b[0])}
+    return pairs | {word for word in phrase if not is_han(word[0])} or set(phrase)
 
 
 def _within(captions: Captions, phrases: Iterable[Phrase]) -> Counter[Phrase]:
@@ -81,9 +104,9 @@ def _within(captions: Captions, phrases: Iterable[Phrase]) -> Counter[Phrase]:
 
 @dataclass(frozen=True)
 class _View:
-    """How a phrase stands at one end: on how many captions, and how usual the remainders' words are, in deviations."""
+    """How a phrase stands at one end: on which captions, and how usual the remainders' words are, in deviations."""
 
-    count: int
+    rows: list[int]
     near: list[float]
     far: list[float]
 
@@ -139,6 +162,7 @@ class _End:
         self._pool, self._bounds = pool, bounds
         self._rest = [c[: len(c) - b] or c for c, b in zip(pool, there, strict=True)]  # without the other end's phrase
         self._bare = [c[a:] or c for c, a in zip(self._rest, here, strict=True)]  # without either
+        self._ends = Counter(caption[-1] for caption in self._bare)
         self._vocabularies: dict[int, float] = {}
         merging = self._merging(frequent)
         varied = {p: rows for p, rows in frequent.items() if p not in merging and self._is_varied(p, rows)}
@@ -152,13 +176,19 @@ class _End:
         free = Counter(next(iter(starts)) for starts in self._starts if len(starts) == 1)
         enough = free.total() >= bounds.min_count
         self._near = _Usual(counts, free.elements() if enough else itertools.chain.from_iterable(self._starts))
-        self._far = _Usual(Counter(caption[-1] for caption in self._bare), (caption[-1] for caption in self._bare))
+        self._far = _Usual(self._ends, (caption[-1] for caption in self._bare))
         starts = {word: count if followed[word] >= FOLLOWED else free[word] for word, count in counts.items()}
         self.varied = {
             phrase: rows
             for phrase, rows in varied.items()
-            if phrase[:-1] not in varied or starts[phrase[-1]] < OWN_START * len(rows)
+            if phrase[:-1] not in varied or not self._goes_on(len(varied[phrase[:-1]]), len(rows), starts[phrase[-1]])
         }
+
+    def _goes_on(self, shorter: int, rows: int, starts: int) -> bool:
+        """Tell whether a phrase's last word is the first of the captions behind the shorter phrase."""
+        if 2 * shorter > len(self._pool):  # no other captions tell how captions begin
+            return rows < 0.95 * shorter
+        return starts >= OWN_START * rows
 
     def view(self, phrase: Phrase) -> _View:
         rows = self.varied[phrase]
@@ -166,7 +196,7 @@ class _End:
         ends = Counter(self._bare[row][-1] for row in rows)
         near = [self._near.deviation(w, own[w]) for w in (self._pool[row][len(phrase)] for row in rows)]
         far = [self._far.deviation(w, ends[w]) for w in (self._bare[row][-1] for row in rows)]
-        return _View(len(rows), near, far)
+        return _View(rows, near, far)
 
     def _merging(self, frequent: dict[Phrase, list[int]]) -> set[Phrase]:
         """Return the phrases that tell captions from others: without them, these would be equal."""
@@ -188,6 +218,11 @@ class _End:
 
     def _is_varied(self, phrase: Phrase, rows: list[int]) -> bool:
         rest = (self._rest[row][len(phrase) :][:COMPARED] for row in rows)
+        ends = Counter(self._bare[row][-1] for row in rows)
+        word, count = ends.most_common(1)[0]
+        usual = (self._ends[word] - count) / max(1, len(self._pool) - len(rows))
+        if count / len(rows) > usual + SHARED + NOISE / math.sqrt(len(rows)):
+            return False
         least = self._bounds.breadth - NOISE / math.sqrt(len(rows))
         return len(set(itertools.chain.from_iterable(rest))) >= least * self._vocabulary(len(rows))
 

@@ -1,13 +1,11 @@
 """Boilerplate: phrases that many captions begin or end with, found by counting."""
 
-import itertools
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from xret.clean import Outcome
 from xret.clean.text._caption import TOO_LONG, cut_out, has_content, outcome, plain_words, words
-from xret.clean.text._ends import Bounds, Captions, Phrase, boilerplate
+from xret.clean.text._ends import Bounds, Phrase, boilerplate
 
 _MOST_CHARACTERS = 2000  # of a caption that are counted
 
@@ -66,15 +64,13 @@ class Boilerplate:
 
     def fit(self, values: Iterable[tuple[str, str]]) -> None:
         """Find the boilerplate of the training captions, of all together and of each source."""
-        sources: dict[str, Captions] = defaultdict(list)
+        captions, sources = [], []
         for source, caption in _thinned(values, self.max_captions):
             if found := tuple(plain_words(caption[:_MOST_CHARACTERS])):
-                sources[source].append(found)
-        pools = [list(itertools.chain.from_iterable(sources.values()))]
-        if len(sources) > 1:
-            pools += sources.values()
-        found = (boilerplate(pool, self._bounds) for pool in pools if len(pool) >= 2 * self._bounds.min_count)
-        self._learnt = frozenset[Phrase]().union(*found)
+                captions.append(found)
+                sources.append(source)
+        many = len(captions) >= 2 * self._bounds.min_count
+        self._learnt = frozenset(boilerplate(captions, sources, self._bounds)) if many else frozenset()
 
     def state(self) -> dict[str, Any]:
         """Return the phrases found."""

@@ -6,7 +6,7 @@ from xret._errors import UserError
 from xret.clean import Outcome
 from xret.clean.text._caption import TOO_LONG, outcome, settle
 
-_KANA = re.compile("[\u3040-\u30ff]")
+_NOT_CHINESE = re.compile("[\u3040-\u30ff\ud800-\udfff]")  # kana, and halves of characters, which opencc refuses
 
 
 class Traditional:
@@ -33,6 +33,6 @@ class Traditional:
 
     def __call__(self, caption: str) -> Outcome[str]:
         """Return the caption in simplified characters."""
-        if len(caption) > TOO_LONG or caption.isascii() or _KANA.search(caption):
+        if len(caption) > TOO_LONG or caption.isascii() or _NOT_CHINESE.search(caption):
             return Outcome(caption)
         return outcome(caption, settle(self._convert, caption), "traditional characters")
