@@ -29,7 +29,9 @@ def test_tags_and_references_are_resolved(dirty, clean):
     assert found.reason
 
 
-@pytest.mark.parametrize("caption", ["a < b", "I <3 you", "a<b and c>d", "AT&T", "R&B; soul", "x <- y", "<red>", "<b></b>", "3 > 2 & 1 < 2"])
+@pytest.mark.parametrize(
+    "caption", ["a < b", "I <3 you", "a<b and c>d", "AT&T", "R&B; soul", "x <- y", "<red>", "<b></b>", "3 > 2 & 1 < 2"]
+)
 def test_what_is_no_html_stays(caption):
     assert Html()(caption).value == caption
     assert Html()(caption).reason == ""

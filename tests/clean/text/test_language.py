@@ -29,7 +29,10 @@ def test_the_language_found_is_told():
     assert Language(["en"])(TEXTS["zh"]).reason == "letters are Chinese"
 
 
-@pytest.mark.parametrize("caption", ["Hund", "croissant", "São Tomé & Príncipe", "Un chien", "12 345", "🍕", "犬", "日本 sushi bar on the corner"])
+@pytest.mark.parametrize(
+    "caption",
+    ["Hund", "croissant", "São Tomé & Príncipe", "Un chien", "12 345", "🍕", "犬", "日本 sushi bar on the corner"],
+)
 def test_short_captions_are_kept_on_thin_evidence(caption):
     assert Language(["en"])(caption).value == caption
 
@@ -46,7 +49,11 @@ def test_real_names_in_english_are_kept(english):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"allowed": ["english"]}, "ISO 639-1"), ({"certainty": 1.0}, "certainty must"), ({"min_letters": 0}, "min_letters must")],
+    [
+        ({"allowed": ["english"]}, "ISO 639-1"),
+        ({"certainty": 1.0}, "certainty must"),
+        ({"min_letters": 0}, "min_letters must"),
+    ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):

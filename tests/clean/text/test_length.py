@@ -39,7 +39,13 @@ def test_what_is_too_long_can_be_left_out():
 
 
 @pytest.mark.parametrize(
-    "bounds", [{"min_words": -1}, {"min_words": 3, "max_words": 2}, {"max_characters": 0}, {"min_characters": 9, "max_characters": 8}]
+    "bounds",
+    [
+        {"min_words": -1},
+        {"min_words": 3, "max_words": 2},
+        {"max_characters": 0},
+        {"min_characters": 9, "max_characters": 8},
+    ],
 )
 def test_bounds_that_no_caption_can_keep_are_refused(bounds):
     with pytest.raises(ValueError, match="need 0 <= min"):

@@ -9,8 +9,17 @@ from xret._errors import UserError
 from xret.clean.text.phrases import Phrases
 
 FORMS = [
-    "{p}! {c}", "{p}: {c}", "{c} - {p}", "{c} ({p})", "【{p}】{c}", "★{p}★ {c}", "{c} | {p}!!!", "{p} - {c}", "{c} {p}", "{c}, {p}.",
-]  # fmt: skip
+    "{p}! {c}",
+    "{p}: {c}",
+    "{c} - {p}",
+    "{c} ({p})",
+    "【{p}】{c}",
+    "★{p}★ {c}",
+    "{c} | {p}!!!",
+    "{p} - {c}",
+    "{c} {p}",
+    "{c}, {p}.",
+]
 
 
 def shipped(language):

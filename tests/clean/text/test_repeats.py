@@ -30,9 +30,23 @@ def test_a_phrase_in_a_row_is_kept_once(dirty, clean):
 
 @pytest.mark.parametrize(
     "caption",
-    ["very very red", "bye-bye", "Chi Chi the panda", "Fire! Fire! Fire!", "Hello? Hello?", "that that", "研究研究", "哈哈哈", "妈妈",
-     "10 10 10", "red dress blue dress", "a dog and a cat and a cow", "knock-knock-knock", "family man girl girl"],
-)  # fmt: skip
+    [
+        "very very red",
+        "bye-bye",
+        "Chi Chi the panda",
+        "Fire! Fire! Fire!",
+        "Hello? Hello?",
+        "that that",
+        "研究研究",
+        "哈哈哈",
+        "妈妈",
+        "10 10 10",
+        "red dress blue dress",
+        "a dog and a cat and a cow",
+        "knock-knock-knock",
+        "family man girl girl",
+    ],
+)
 def test_what_people_say_twice_stays(caption):
     assert Repeats()(caption).value == caption
     assert Repeats()(caption).reason == ""

@@ -13,7 +13,13 @@ def step():
     return Spelling()
 
 
-@pytest.mark.parametrize(("wrong", "right"), [("a smalll brown dog", "a small brown dog"), ("the housse near a tree and a mountian", "the house near a tree and a mountain")])
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("a smalll brown dog", "a small brown dog"),
+        ("the housse near a tree and a mountian", "the house near a tree and a mountain"),
+    ],
+)
 def test_a_slip_is_suggested_and_not_applied(step, wrong, right):
     found = step(wrong)
     assert found.value == right
@@ -24,7 +30,16 @@ def test_a_slip_is_suggested_and_not_applied(step, wrong, right):
 
 @pytest.mark.parametrize(
     "caption",
-    ["a small brown dog", "Hallway of the Gren family", "a gr3en tree on a hill", "the dgo", "eine kleine braune Katze", "红色连衣裙", "a gren-tree", ""],
+    [
+        "a small brown dog",
+        "Hallway of the Gren family",
+        "a gr3en tree on a hill",
+        "the dgo",
+        "eine kleine braune Katze",
+        "红色连衣裙",
+        "a gren-tree",
+        "",
+    ],
 )
 def test_names_numbers_short_words_and_other_languages_are_no_suspects(step, caption):
     assert step(caption).value == caption

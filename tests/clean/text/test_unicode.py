@@ -7,7 +7,7 @@ import pytest
 from xret.clean.text.unicode import Unicode
 
 
-@pytest.mark.parametrize("right", ["schön", "café au lait", "a “Fuji” apple", "naïve – “quoted”", "价格和尺寸"])
+@pytest.mark.parametrize("right", ["schön", "café au lait", "a “Fuji” apple", "naïve … “quoted”", "价格和尺寸"])
 def test_text_decoded_in_the_wrong_way_is_repaired(right):
     broken = right.encode("utf-8").decode("latin-1")
     assert broken != right

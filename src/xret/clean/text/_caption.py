@@ -12,10 +12,12 @@ TOO_LONG = 100_000  # characters; longer texts are no captions: they are left to
 HAN = "\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[^\W_{HAN}]+|[{HAN}]")
 _SPACES = re.compile(r"\s+")
-_STOP = frozenset(
-    "a an the this that these those of for with and or in on at to from by as is are was it its our your my we you i "
-    "de la le les du des un une et der die das ein eine und el los las y 的 了 和 与 在 是 一 个 只 这 那 及".split()
-)
+_STOP = frozenset([
+    "a", "an", "the", "this", "that", "these", "those", "of", "for", "with", "and", "or", "in", "on", "at",
+    "to", "from", "by", "as", "is", "are", "was", "it", "its", "our", "your", "my", "we", "you", "i", "de",
+    "la", "le", "les", "du", "des", "un", "une", "et", "der", "die", "das", "ein", "eine", "und", "el", "los",
+    "las", "y", "的", "了", "和", "与", "在", "是", "一", "个", "只", "这", "那", "及",
+])  # fmt: skip
 _PAIRS = {
     "(": ")",
     "[": "]",

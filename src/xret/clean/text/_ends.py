@@ -16,9 +16,13 @@ FOLLOWED = 3  # ... where it begins them without a phrase, or behind so many dif
 COMPARED, DRAWS = 12, 9  # words of a caption whose variety is compared, and how often captions are drawn for it
 CHAIN = 0.7  # a phrase and its beginning are one matter where the longer one has that share of the captions
 MERGED = 0.35  # largest share of remainders that are captions, or remainders of other phrases
-OF_SOURCE = 0.2  # share of the captions of one source that make a phrase its boilerplate, whatever the other sources say
+OF_SOURCE = (
+    0.2  # share of the captions of one source that make a phrase its boilerplate, whatever the other sources say
+)
 OWN = 0.5  # of one of its words, most captions that have it have it in such a phrase
-SHARED = 0.5  # by how much the commonest word next to the cut, or on the other end, may be commoner than in other captions
+SHARED = (
+    0.5  # by how much the commonest word next to the cut, or on the other end, may be commoner than in other captions
+)
 SURE, FEW = 2, 0.8  # words: a longer phrase needs fewer captions in proportion, down to this share
 WITHIN = 0.2  # largest share of a phrase's occurrences within captions, to those at their ends
 NOISE = 0.6  # shares of n captions may be off by so much / sqrt(n)
@@ -65,7 +69,9 @@ def boilerplate(captions: Captions, sources: list[str], bounds: Bounds) -> set[P
         source, most = Counter(sources[row] for row in rows).most_common(1)[0]
         of_one = most == len(rows) and OF_SOURCE * sizes[source] <= most and len(sizes) > 1
         needed = max(bounds.min_count, OF_SOURCE * sizes[source]) if of_one else least
-        needed *= max(FEW, min(1, SURE / _length(phrase))) / len(views)  # long ones, or at both ends, are rarely content
+        needed *= max(FEW, min(1, SURE / _length(phrase))) / len(
+            views
+        )  # long ones, or at both ends, are rarely content
         if len(rows) >= needed and (2 * len(rows) > len(captions) or _fits(views)):
             found[phrase] = rows
     within = _within(captions, found)

@@ -6,8 +6,19 @@ import re
 from xret.clean import Outcome
 from xret.clean.text._caption import TOO_LONG, has_content, outcome, settle, squeeze
 
-_INLINE = "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark q rp rt ruby s samp small span strike strong sub sup time tt u var wbr".split()  # noqa: E501
-_BLOCK = "address area article aside audio base blockquote body br button canvas caption center col colgroup dd details dialog div dl dt embed fieldset figcaption figure footer form frame h1 h2 h3 h4 h5 h6 head header hr html iframe img input li link main map meta nav noscript object ol optgroup option p param picture pre section select source summary table tbody td textarea tfoot th thead title tr track ul video".split()  # noqa: E501
+_INLINE = [
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i",
+    "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong",
+    "sub", "sup", "time", "tt", "u", "var", "wbr",
+]  # fmt: skip
+_BLOCK = [
+    "address", "area", "article", "aside", "audio", "base", "blockquote", "body", "br", "button", "canvas",
+    "caption", "center", "col", "colgroup", "dd", "details", "dialog", "div", "dl", "dt", "embed", "fieldset",
+    "figcaption", "figure", "footer", "form", "frame", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header",
+    "hr", "html", "iframe", "img", "input", "li", "link", "main", "map", "meta", "nav", "noscript", "object",
+    "ol", "optgroup", "option", "p", "param", "picture", "pre", "section", "select", "source", "summary",
+    "table", "tbody", "td", "textarea", "tfoot", "th", "thead", "title", "tr", "track", "ul", "video",
+]  # fmt: skip
 _NAMES = "|".join(sorted(_INLINE + _BLOCK, key=len, reverse=True))
 _TAG = re.compile(rf"</?({_NAMES})(?:\s*/?|[\s/][^<>=]*=[^<>]*)>", re.IGNORECASE)
 _CUT_OFF = re.compile(rf"<(?:/(?:{_NAMES})|(?:{_NAMES})\s+[\w-]+\s?=[^<>]*|!--[^<>]*)$", re.IGNORECASE)
@@ -22,8 +33,8 @@ class Html:
     """Take tags out of a caption and turn character references into characters.
 
     Only the names of HTML elements make a tag, so "a < b" and "I <3 you" stay; comments, scripts and styles go with
-    what they hold. References are followed to the end: ``&amp;lt;b&amp;gt;`` is a tag too. A caption that is nothing but
-    tags stays as it is.
+    what they hold. References are followed to the end: ``&amp;lt;b&amp;gt;`` is a tag too. A caption that is nothing
+    but tags stays as it is.
 
     Source: HTML Living Standard, sec. 4 (elements), sec. 13.5 (named character references).
     """

@@ -22,9 +22,11 @@ _SCRIPTS = {
 }
 _LETTERS = {name: re.compile(f"[{letters}]") for name, (letters, _) in _SCRIPTS.items()}
 _LETTER = re.compile(r"[^\W\d_]")
-_NOT_LATIN = frozenset(
-    "zh ja ko ru uk bg sr mk be kk ky mn ar fa ur ps ug he yi el th hi mr ne am as bn dz gu hy ka km kn lo ml or pa si ta te".split()
-)  # noqa: E501
+_NOT_LATIN = frozenset([
+    "zh", "ja", "ko", "ru", "uk", "bg", "sr", "mk", "be", "kk", "ky", "mn", "ar", "fa", "ur", "ps", "ug", "he",
+    "yi", "el", "th", "hi", "mr", "ne", "am", "as", "bn", "dz", "gu", "hy", "ka", "km", "kn", "lo", "ml", "or",
+    "pa", "si", "ta", "te",
+])  # fmt: skip
 _ENOUGH = 1000  # letters that are looked at
 
 

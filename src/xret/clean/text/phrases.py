@@ -8,34 +8,10 @@ from pathlib import Path
 from xret._errors import UserError
 from xret.clean import Outcome
 from xret.clean.text._caption import HAN, TOO_LONG, Word, cut_out, has_content, outcome, plain_words, settle, words
+from xret.clean.text._promotion import PATTERNS
 
 LANGUAGES = ("en", "zh")
 _NUMBER = "{n}"
-_MONEY = r"(?:US)?[$€£¥￥]\s?\d[\d.,]*|\d[\d.,]*\s?(?:dollars|usd|eur|gbp|rmb|cny)\b"
-_PERCENT = r"\d{1,3}(?:\.\d+)?\s?%"
-_WECHAT = r"(?:we\s?chat|whats\s?app|telegram|qq|vx|微信号?|加?v信|薇信|扣扣)"
-_PATTERNS = {
-    "url": re.compile(r"(?:https?://|www\.)[^\s<>\"'，。）)\u3400-\u9fff]+"
-                      r"|(?<![\w.@-])(?:[a-z0-9-]{2,40}\.){1,3}(?:com|net|org|shop|store|cn|co\.uk|io)(?:/[\w./?=&%#-]*)?(?![\w@-])", re.I),
-    "e-mail": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,4}[a-z]{2,10}\b", re.I),
-    "handle": re.compile(r"(?:\b(?:follow|via|by|from|credit|ig|insta|instagram|twitter)\s?:?\s{0,2})?(?<![\w@.])@[a-z_][\w.]{1,29}", re.I),
-    "hashtag": re.compile(r"^(?:\s*[#＃][^\W\d_]\w{1,40}[#＃]?(?!\S))+|(?:(?:^|(?<=\s))[#＃][^\W\d_]\w{0,40}[#＃]?\s*)+$"),
-    "price": re.compile(rf"(?:\b(?:only|just|now|from|for only|sale price|price)\b|仅售?|只要|特价|现价|券后|低至|售价)\s?:?：?\s?(?:{_MONEY}|\d[\d.,]*\s?元)"
-                        r"(?:\s?(?:only|each|now|起)\b)?", re.I),
-    "discount": re.compile(
-        rf"(?:\b(?:save|now|get|extra|up to|sale|take|enjoy)\s){{0,3}}(?:{_PERCENT}|\d{{1,3}}\s?percent|(?:{_MONEY}))\s?(?:off|discount)\b"
-        rf"(?:\s(?:today|now|everything|all items|sale|selected items))?|\b(?:save|discount)\s(?:up to\s)?(?:{_PERCENT}|{_MONEY})|\bhalf\soff\b"
-        r"|(?:低至|仅|享|全场)?(?<![\d.])\d(?:\.\d)?\s?折(?:优惠|起|包邮|特惠|促销)?(?![叠纸扇页伞])", re.I),
-    "number": re.compile(
-        rf"(?:\b(?:call|tel|phone|mobile|hotline|fax|sms|text us|contact)\b|电话|热线|手机|致电|联系(?:电话|方式)?|{_WECHAT})(?:\sus)?(?:\sat|\son)?\W{{0,3}}\+?\d[\d() -]{{4,18}}\d"
-        rf"|(?:加|添加|\badd\s)?{_WECHAT}(?:\sid)?\s?[:：]\s?[a-z][\w-]{{4,19}}|(?<!\d)1[3-9]\d{{9}}(?!\d)|(?<![\w+])\+\d{{1,3}}[ -]?\d{{2,4}}(?:[ -]?\d{{2,4}}){{2,3}}(?!\d)",
-        re.I,
-    ),
-}  # fmt: skip
-_TRIGGERS = {
-    "url": (".",), "e-mail": ("@",), "handle": ("@",), "hashtag": ("#", "＃"),
-}  # fmt: skip
-_DIGITS = re.compile(r"\d")
 _GAP = re.compile(rf"[^\w{HAN}]{{0,4}}\Z|_{{1,4}}\Z")
 _NUMERAL = re.compile(r"\d+\Z")
 
@@ -72,9 +48,7 @@ class Phrases:
         lines = [line for language in languages for line in _shipped(language)]
         self._phrases: dict[str, list[tuple[str, ...]]] = {}
         for phrase in (*lines, *extra, *_read(file)):
-            parts = tuple(
-                w for part in re.split(r"(\{n\})", phrase) for w in ([part] if part == _NUMBER else plain_words(part))
-            )
+            parts = _parts(phrase)
             if not set(parts) - {_NUMBER}:
                 raise ValueError(f"a phrase needs a word, got {phrase!r}")
             self._phrases.setdefault(parts[0], []).append(parts)
@@ -92,12 +66,8 @@ class Phrases:
 
     def _strip(self, text: str, found: list[str]) -> str:
         if self.patterns:
-            for name, pattern in _PATTERNS.items():
-                if (
-                    any(c in text for c in _TRIGGERS[name])
-                    if name in _TRIGGERS
-                    else _DIGITS.search(text) or "half" in text.lower()
-                ):
+            for trigger, pattern in PATTERNS.values():
+                if trigger.search(text):
                     text = _without([m.span() for m in pattern.finditer(text)], text, found)
         return _without(list(self._spans(text)), text, found)
 
@@ -148,6 +118,11 @@ def _without(spans: list[tuple[int, int]], text: str, found: list[str]) -> str:
             found.append(text[start:end].strip())
             text = shorter
     return text
+
+
+def _parts(phrase: str) -> tuple[str, ...]:
+    pieces = re.split(r"(\{n\})", phrase)
+    return tuple(word for piece in pieces for word in ([piece] if piece == _NUMBER else plain_words(piece)))
 
 
 def _shipped(language: str) -> list[str]:

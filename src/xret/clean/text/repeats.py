@@ -1,12 +1,15 @@
 """Repeats: phrases and words said again and again."""
 
+import itertools
 import re
 
 from xret.clean import Outcome
 from xret.clean.text._caption import TOO_LONG, Word, is_han, outcome, settle, words
 
 # Words that no sentence says twice in a row; "that that", "had had" and "very very" are English.
-_SLIPS = frozenset("a an the of and with for in on at to from by or".split())
+_SLIPS = frozenset([
+    "a", "an", "the", "of", "and", "with", "for", "in", "on", "at", "to", "from", "by", "or",
+])  # fmt: skip
 _LIGHT = re.compile(r"[\s,，、/|·]*\Z")
 
 
@@ -84,5 +87,5 @@ def _is_dirt(text: str, run: list[Word], size: int, times: int) -> bool:
         return False
     if times < 3 and not (size == 1 and phrase[0].text in _SLIPS):
         return False
-    between = (text[a.end : b.start] for a, b in zip(run, run[1:], strict=False))
+    between = (text[a.end : b.start] for a, b in itertools.pairwise(run))
     return all(_LIGHT.match(gap) for gap in between)

@@ -16,8 +16,8 @@ _KANA = re.compile("[\u3040-\u30ff]")
 class Segment:
     """Put spaces between the words of Chinese text, for encoders and indices that go by words.
 
-    Other scripts and punctuation stay as they are, and so do Japanese, a caption with kana, and texts of more than 20,000
-    characters.
+    Other scripts and punctuation stay as they are, and so do Japanese, a caption with kana, and texts of more than
+    20,000 characters.
 
     Source: package ``jieba``, https://github.com/fxsjy/jieba: the likeliest path through a dictionary, and a hidden
     Markov model for what is not in it.

@@ -9,7 +9,7 @@ from xret._errors import UserError
 from xret.clean import Outcome
 from xret.clean.text._caption import TOO_LONG
 
-_TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _PLAIN = re.compile(r"[a-zà-öø-ÿœß]+\Z")
 
 
@@ -18,8 +18,8 @@ class Spelling:
 
     A suspect is a word in small letters that the dictionary does not know, one edit (a letter more, less, other or
     swapped) away from one that it knows, and rare in the training captions. Words with capitals or digits, with
-    hyphens and apostrophes, and short ones are never suspects. Nothing is suggested unless the dictionary knows twice as
-    many words of the caption as there are suspects: it may be in another language.
+    hyphens and apostrophes, and short ones are never suspects. Nothing is suggested unless the dictionary knows twice
+    as many words of the caption as there are suspects: it may be in another language.
 
     The evidence is the share that the suggested word has of the known words one edit away, by their frequency.
 
@@ -90,7 +90,8 @@ class Spelling:
         suspects = [m for m, right in zip(found, known, strict=True) if not right and self._is_suspect(m[0])]
         if not suspects or sum(known) < 2 * len(suspects):
             return Outcome(caption)
-        value, changes, evidence = caption, [], 1.0
+        value, evidence = caption, 1.0
+        changes: list[str] = []
         for m in reversed(suspects):
             right, share = self._correction(m[0])
             if right != m[0] and share >= self.certainty:

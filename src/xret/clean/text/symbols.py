@@ -21,13 +21,13 @@ _TRAILING = re.compile(rf"(?:[{_ATTENTION}]\ufe0f?\s*)+$")
 _RUN = re.compile(rf"[{_ATTENTION}]\ufe0f?(?:\s?[{_ATTENTION}]\ufe0f?)+")
 _BRACKETS = re.compile("[【】〖〗]")
 _EMPTY = re.compile(r"\(\s*\)|\[\s*\]|\{\s*\}|（\s*）|「\s*」|『\s*』|<\s*>")
-_RULES = re.compile(r"([*_~～^|#])(?:\s?\1)+|([-=+<>«»/\\·．])(?:\s?\2){2,}|(?<![\w.])[~～](?!\w)|[~～]+$")
+_RULES = re.compile(r"([*_~～^|#])(?:\s?\1)+|([-=+<>«»/\\·\uff0e])(?:\s?\2){2,}|(?<![\w.])[~～](?!\w)|[~～]+$")
 _SHOUTS = re.compile(r"([!！?？])\1+")
 _MIXED = re.compile(r"(?:!\?|\?!|！？|？！)[!?！？]+")
 _DOTS = re.compile(r"\.{4,}|。{2,}|…{2,}|，{2,}|,{2,}|、{2,}")
 _SHORT = {".": "...", "。": "。", "…": "…", "，": "，", ",": ",", "、": "、"}
 _ANY = re.compile(
-    rf"[{_DECORATION}{_ATTENTION}【】〖〗*_~～^|#()\[\]{{}}（）「」『』<>]|([-=+<>«»/\\·．.。…，,、!！?？])\s?(?:\1|[!?！？])"
+    rf"[{_DECORATION}{_ATTENTION}【】〖〗*_~～^|#()\[\]{{}}（）「」『』<>]|([-=+<>«»/\\·\uff0e.。…，,、!！?？])\s?(?:\1|[!?！？])"
 )
 
 
@@ -35,9 +35,9 @@ class Symbols:
     """Take decoration out of a caption: stars, bullets, boxes, 【】, and runs of !!!, ~~~, ***, ----.
 
     Letters, digits, currency, units and mathematical signs stay, and so does ordinary punctuation, of which runs become
-    one ("!!!" is "!", "....." is "..."). Pictographs stay, but for those that only draw attention (🔥 ✨ 👉 ...): these go
-    where they open the caption or stand in a row, and then from its end too. A caption that is nothing but symbols stays
-    as it is: they are what it says.
+    one ("!!!" is "!", "....." is "..."). Pictographs stay, but for those that only draw attention (🔥 ✨ 👉 ...): these
+    go where they open the caption or stand in a row, and then from its end too. A caption that is nothing but symbols
+    stays as it is: they are what it says.
 
     Args:
         emoji: "attention": those that only draw attention go, by the rule above; "keep": all stay.
