@@ -168,6 +168,8 @@ LONG = {
     "tags": "<b <a href= &lt; <!-- " * 230_000,
     "symbols": "!~★( " * 1_000_000,
     "numbers": "only $9.99 +1 " * 350_000,
+    "hashtags": "#a " * 1_600_000 + "x",
+    "hashtags of 100,000 characters": "#a " * 33_000 + "x",
     "addresses": "a.b-c@" * 830_000,
 }
 

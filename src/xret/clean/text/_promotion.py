@@ -29,7 +29,10 @@ PATTERNS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
     ),
     "e-mail": (re.compile("@"), _any(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,4}[a-z]{2,10}\b")),
     "handle": (re.compile("@"), _any(rf"{_FROM}(?<![\w@.])@[a-z_][\w.]{{1,29}}")),
-    "hashtag": (re.compile("[#＃]"), _any(rf"^(?:\s*{_TAG}(?!\S))+", rf"(?:(?:^|(?<=\s)){_TAG}\s*)+$")),
+    "hashtag": (
+        re.compile("[#＃]"),
+        _any(rf"^(?:[^\w#＃]*{_TAG}(?!\S))+", rf"(?:(?:^|(?<=\s)){_TAG}[^\w#＃]*){{1,100}}$"),
+    ),
     "price": (
         re.compile(r"\d"),
         _any(rf"(?:{_ONLY})\s?:?：?\s?(?:{_MONEY}|\d[\d.,]*\s?元)(?:\s?(?:only|each|now|起)\b)?"),
