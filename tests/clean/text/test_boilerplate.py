@@ -88,6 +88,13 @@ def test_a_phrase_of_one_small_source_is_found(english):
     assert mixed("Vote for us a dog").value == "Vote for us a dog"
 
 
+def test_the_first_word_of_the_captions_is_not_taken_for_the_last_of_the_phrase(english):
+    captions = [name if i % 5 == 0 else f"a {name}" for i, name in enumerate(english)]
+    rows = list(dirtied(captions, ENGLISH, 1.0, seed=3))
+    step = fitted(dict.fromkeys(dirty for dirty, _ in rows))
+    assert sum(step(dirty).value == clean for dirty, clean in rows) >= 0.98 * len(rows)
+
+
 def test_a_phrase_on_every_caption_is_found(english):
     step = fitted(f"Stock photo: a {name}" if i % 2 else f"Stock photo: {name}" for i, name in enumerate(english))
     assert step("Stock photo: a dog").value == "a dog"

@@ -30,6 +30,12 @@ def test_captions_in_other_languages_are_left_out(allowed):
     assert kept == ({allowed, "zh"} if allowed == "ja" else {allowed})  # Chinese characters alone may be Japanese
 
 
+def test_chinese_characters_among_kana_are_japanese():
+    assert step("zh")("東京タワーの夜景").value is None
+    assert step("ja")("東京タワーの夜景").reason == ""
+    assert step("zh")("优の良品红色连衣裙").reason == ""  # one kana is an ornament
+
+
 def test_the_language_found_is_told():
     assert step("en")(TEXTS["de"]).reason == "language is de"
     assert step("en")(TEXTS["zh"]).reason == "letters are Chinese"

@@ -35,6 +35,7 @@ def test_decoration_goes(dirty, clean):
     [
         "★",
         "🔥🔥🔥",
+        "★ the",
         "!!!",
         "a coin of 10 cents (0.10 €)",
         "20 °C ± 2, 50 %, 5 m²",

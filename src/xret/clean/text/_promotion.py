@@ -9,6 +9,7 @@ _CALL = r"\b(?:call|tel|phone|mobile|hotline|fax|sms|text us|contact)\b|电话|�
 _DOMAIN = r"(?:[a-z0-9-]{2,40}\.){1,3}(?:com|net|org|shop|store|cn|co\.uk|io)"
 _FROM = r"(?:\b(?:follow|via|by|from|credit|ig|insta|instagram|twitter)\s?:?\s{0,2})?"
 _TAG = r"[#＃][^\W\d_]\w{0,40}[#＃]?"
+_SET_OFF = "[\\s★☆●◆■【】!！~～*.,，|·•()（）-]"
 _ONLY = r"\b(?:only|just|now|from|for only|sale price|price)\b|仅售?|只要|特价|现价|券后|低至|售价"
 _SAVE = r"(?:\b(?:save|now|get|extra|up to|sale|take|enjoy)\s){0,3}"
 _WHEN = r"(?:\s(?:today|now|everything|all items|sale|selected items))?"
@@ -31,7 +32,7 @@ PATTERNS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
     "handle": (re.compile("@"), _any(rf"{_FROM}(?<![\w@.])@[a-z_][\w.]{{1,29}}")),
     "hashtag": (
         re.compile("[#＃]"),
-        _any(rf"^(?:[^\w#＃]*{_TAG}(?!\S))+", rf"(?:(?:^|(?<=\s)){_TAG}[^\w#＃]*){{1,100}}$"),
+        _any(rf"^(?:{_SET_OFF}*{_TAG}(?!\S))+", rf"(?:(?:^|(?<=\s)){_TAG}{_SET_OFF}*){{1,100}}$"),
     ),
     "price": (
         re.compile(r"\d"),

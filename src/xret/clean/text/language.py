@@ -76,7 +76,7 @@ class Language:
         text = caption[:_ENOUGH]
         letters = len(_LETTER.findall(text))
         counts = Counter({} if text.isascii() else {name: len(found.findall(text)) for name, found in _LETTERS.items()})
-        if counts["Kana"]:  # Japanese has Chinese characters too
+        if counts["Kana"] * 5 > counts["Chinese"]:  # Japanese has Chinese characters too
             counts["Kana"] += counts.pop("Chinese")
         script, most = counts.most_common(1)[0] if counts else ("", 0)
         if most * 2 > letters:
