@@ -88,11 +88,23 @@ def test_a_phrase_of_one_small_source_is_found(english):
     assert mixed("Vote for us a dog").value == "Vote for us a dog"
 
 
-def test_the_first_word_of_the_captions_is_not_taken_for_the_last_of_the_phrase(english):
-    captions = [name if i % 5 == 0 else f"a {name}" for i, name in enumerate(english)]
-    rows = list(dirtied(captions, ENGLISH, 1.0, seed=3))
-    step = fitted(dict.fromkeys(dirty for dirty, _ in rows))
-    assert sum(step(dirty).value == clean for dirty, clean in rows) >= 0.98 * len(rows)
+def test_the_first_word_of_the_captions_is_not_taken_for_the_last_of_the_phrase():
+    try:
+        captions = list(dict.fromkeys(r.inputs["text"] for r in TuxPaint(lang="zh_CN", symbols=True).load().rows))
+    except ValueError as e:
+        pytest.skip(str(e))
+    for seed in range(3):
+        rows = list(dirtied(captions, CHINESE[seed : seed + 6], 1.0, seed))
+        step = fitted(dict.fromkeys(dirty for dirty, _ in rows))
+        assert sum(step(dirty).value == clean for dirty, clean in rows) >= 0.97 * len(rows)
+
+
+def test_a_phrase_at_both_ends_needs_half_as_many_captions(english):
+    front = [f"Vote for us {c}" for c in english[:1600:160]]
+    both = [f"{c} vote for us" if i % 2 else f"Vote for us {c}" for i, c in enumerate(english[:1600:160])]
+    rest = english[1:1600]
+    assert fitted([*front, *rest]).state() == {"phrases": []}
+    assert fitted([*both, *rest]).state() == {"phrases": [["vote", "for", "us"]]}
 
 
 def test_a_phrase_on_every_caption_is_found(english):
