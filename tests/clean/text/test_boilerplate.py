@@ -102,7 +102,7 @@ def test_the_first_word_of_the_captions_is_not_taken_for_the_last_of_the_phrase(
 def test_a_phrase_at_both_ends_needs_half_as_many_captions(english):
     front = [f"Vote for us {c}" for c in english[:1600:160]]
     both = [f"{c} vote for us" if i % 2 else f"Vote for us {c}" for i, c in enumerate(english[:1600:160])]
-    rest = english[1:1600]
+    rest = [c for i, c in enumerate(english) if i % 160]
     assert fitted([*front, *rest]).state() == {"phrases": []}
     assert fitted([*both, *rest]).state() == {"phrases": [["vote", "for", "us"]]}
 
