@@ -69,9 +69,8 @@ def boilerplate(captions: Captions, sources: list[str], bounds: Bounds) -> set[P
         source, most = Counter(sources[row] for row in rows).most_common(1)[0]
         of_one = most == len(rows) and OF_SOURCE * sizes[source] <= most and len(sizes) > 1
         needed = max(bounds.min_count, OF_SOURCE * sizes[source]) if of_one else least
-        needed *= max(FEW, min(1, SURE / _length(phrase))) / len(
-            views
-        )  # long ones, or at both ends, are rarely content
+        # Long phrases, and those that stand at both ends, are rarely content.
+        needed *= max(FEW, min(1, SURE / _length(phrase))) / len(views)
         if len(rows) >= needed and (2 * len(rows) > len(captions) or _fits(views)):
             found[phrase] = rows
     within = _within(captions, found)
