@@ -169,16 +169,16 @@ LONG = {
     "symbols": "!~★( " * 1_000_000,
     "numbers": "only $9.99 +1 " * 350_000,
     "hashtags": "#a " * 1_600_000 + "x",
-    "hashtags of 100,000 characters": "#a " * 33_000 + "x",
+    "hashtags of 50,000 characters": "#a " * 16_000 + "x",
     "addresses": "a.b-c@" * 830_000,
 }
 
 
 @pytest.mark.parametrize("text", LONG)
 def test_no_step_takes_a_second_for_five_megabytes(text, steps):
-    """Five megabytes as they are, and their first 100,000 characters, the longest text that every step looks at."""
+    """Five megabytes as they are, and their first 50,000 characters, the longest text that every step looks at."""
     for name, step in steps.items():
-        for caption in (LONG[text], LONG[text][:99_999]):
+        for caption in (LONG[text], LONG[text][:49_999]):
             begin = time.process_time()
             step(caption)
             assert time.process_time() - begin < 1, name

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from xret.clean import Outcome
 
-TOO_LONG = 100_000  # characters; longer texts are no captions: they are left to the step `length`
+TOO_LONG = 50_000  # characters; longer texts are no captions: they are left to the step `length`
 
 HAN = "\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[^\W_{HAN}]+|[{HAN}]")

@@ -38,6 +38,7 @@ class Segment:
         self.unknown = unknown
         self._cut = lru_cache(maxsize=10_000)(self._pieces)
         self._jieba = jieba.Tokenizer()
+        self._jieba.initialize()  # here, not at the first caption
 
     def __call__(self, caption: str) -> Outcome[str]:
         """Return the caption with its Chinese words apart."""
