@@ -1,0 +1,139 @@
+"""Boilerplate: what was stuck to captions comes off, what captions share stays."""
+
+import json
+import random
+
+import pytest
+
+from xret.clean.text.boilerplate import Boilerplate
+from xret.data.openmoji import OpenMoji
+from xret.data.tuxpaint import TuxPaint
+
+# None of these is in the lists of the step `phrases`.
+ENGLISH = [
+    "Picture taken by our reader", "Vote for us", "Ask about bulk rates", "Rate this item please", "Winner of the week",
+    "Scroll down for sizes", "As advertised on radio", "Reserve your copy", "Parcel leaves within two days",
+    "Coupon inside", "Printed on recycled paper", "Tell your friends about it",
+]  # fmt: skip
+CHINESE = [
+    "本图由读者提供", "收藏本店送好礼", "支持批量定制", "请给五星好评", "每周精选", "尺码详见下方",
+    "电台同步播出", "预约领取样品", "两日内寄出", "内含代金券", "再生纸印刷", "转发给你的朋友",
+]  # fmt: skip
+FORMS = ["{p} {c}", "{p}! {c}", "{p}: {c}", "{c} {p}", "{c} - {p}", "{c}, {p}!", "{c} ({p})"]
+
+
+def fitted(captions, **arguments):
+    step = Boilerplate(**arguments)
+    step.fit(("", caption) for caption in captions)
+    return step
+
+
+def dirtied(captions, phrases, share, seed):
+    rng = random.Random(seed)
+    for caption in captions:
+        dirty = rng.choice(FORMS).format(p=rng.choice(phrases), c=caption)
+        yield (dirty if rng.random() < share else caption), caption
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("count", [6, 12])
+@pytest.mark.parametrize(("language", "pool"), [("english", ENGLISH), ("chinese", CHINESE)])
+def test_unseen_phrases_are_taken_off_and_nothing_else(request, language, pool, count, share):
+    rows = list(dirtied(request.getfixturevalue(language), random.Random(count).sample(pool, count), share, seed=count))
+    step = fitted(dict.fromkeys(dirty for dirty, _ in rows))
+    right = [step(dirty).value == clean for dirty, clean in rows if dirty != clean]
+    assert sum(right) >= 0.95 * len(right)
+    assert sum(step(clean).value != clean for dirty, clean in rows if dirty == clean) <= 0.001 * len(rows)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [OpenMoji(lang=lang) for lang in ("en", "zh", "fr", "de", "es")]
+    + [OpenMoji(extra_captions=["aliases"], extra_in="all"), TuxPaint()]
+    + [TuxPaint(lang=lang, symbols=True) for lang in ("en", "zh_CN", "de", "fr")],
+    ids=lambda source: f"{type(source).__name__}-{source.lang}",
+)
+def test_clean_captions_are_left_alone(source):
+    try:
+        captions = [row.inputs["text"] for row in source.load().rows]
+    except ValueError as e:
+        pytest.skip(str(e))
+    step = fitted(dict.fromkeys(captions))
+    assert sum(step(caption).value != caption for caption in captions) <= 0.001 * len(captions)
+
+
+def test_the_reason_names_the_phrase_and_the_state_brings_it_back(english):
+    rows = list(dirtied(english, ["Vote for us"], 0.3, seed=1))
+    step = fitted(dict.fromkeys(dirty for dirty, _ in rows))
+    assert step.state() == {"phrases": [["vote", "for", "us"]]}
+    assert step("Vote for us! a dog").reason == "boilerplate: Vote for us"
+    again = Boilerplate()
+    assert again("Vote for us! a dog").reason == ""
+    again.restore(json.loads(json.dumps(step.state())))
+    assert again("vote FOR us: a dog, vote for us!").value == "a dog"
+
+
+def test_the_last_content_and_the_middle_stay(english):
+    step = fitted(dict.fromkeys(dirty for dirty, _ in dirtied(english, ["Vote for us"], 0.3, seed=1)))
+    for caption in ("Vote for us", "The vote for us", "a sign: vote for us, it says"):
+        assert step(caption).value == caption
+
+
+def test_a_phrase_of_one_small_source_is_found(english):
+    shop = [f"Vote for us {name}" for name in english[:400:8]]
+    step, mixed = Boilerplate(min_share=0.1), Boilerplate(min_share=0.1)
+    step.fit([*(("shop", c) for c in shop), *(("other", c) for c in (*english[400:], *english[1:400:8]))])
+    mixed.fit([("", c) for c in (*shop, *english[400:], *english[1:400:8])])
+    assert step("Vote for us a dog").value == "a dog"
+    assert mixed("Vote for us a dog").value == "Vote for us a dog"
+
+
+def test_the_first_word_of_the_captions_is_not_taken_for_the_last_of_the_phrase():
+    try:
+        captions = list(dict.fromkeys(r.inputs["text"] for r in TuxPaint(lang="zh_CN", symbols=True).load().rows))
+    except ValueError as e:
+        pytest.skip(str(e))
+    for seed in range(3):
+        rows = list(dirtied(captions, CHINESE[seed : seed + 6], 1.0, seed))
+        step = fitted(dict.fromkeys(dirty for dirty, _ in rows))
+        assert sum(step(dirty).value == clean for dirty, clean in rows) >= 0.97 * len(rows)
+
+
+def test_a_phrase_at_both_ends_needs_half_as_many_captions(english):
+    front = [f"Vote for us {c}" for c in english[:1600:160]]
+    both = [f"{c} vote for us" if i % 2 else f"Vote for us {c}" for i, c in enumerate(english[:1600:160])]
+    rest = [c for i, c in enumerate(english) if i % 160]
+    assert fitted([*front, *rest]).state() == {"phrases": []}
+    assert fitted([*both, *rest]).state() == {"phrases": [["vote", "for", "us"]]}
+
+
+def test_a_phrase_on_every_caption_is_found(english):
+    step = fitted(f"Stock photo: a {name}" if i % 2 else f"Stock photo: {name}" for i, name in enumerate(english))
+    assert step("Stock photo: a dog").value == "a dog"
+
+
+def test_few_captions_teach_nothing():
+    assert fitted(["Vote for us a dog", "Vote for us a cat"]).state() == {"phrases": []}
+    assert fitted([]).state() == {"phrases": []}
+    assert fitted([""] * 50 + ["..."]).state() == {"phrases": []}
+
+
+def test_captions_beyond_the_bound_are_thinned_evenly(english):
+    rows = list(dict.fromkeys(dirty for dirty, _ in dirtied(english, ["Vote for us"], 0.3, seed=1)))
+    assert fitted(rows, max_captions=400).state() == {"phrases": [["vote", "for", "us"]]}
+    assert fitted([*english[:400], *rows[400:]], max_captions=400).state() == {"phrases": [["vote", "for", "us"]]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"min_words": 0}, "1 <= min_words <= max_words"),
+        ({"min_words": 9}, "1 <= min_words <= max_words"),
+        ({"min_share": 0}, "min_share must be in"),
+        ({"breadth": 1.5}, "breadth must be in"),
+        ({"min_count": 1}, "2 <= min_count <= max_captions"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Boilerplate(**arguments)
