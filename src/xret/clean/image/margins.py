@@ -1,0 +1,126 @@
+"""Margins: what surrounds the subject goes."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from xret.clean import Outcome
+from xret.clean.image._border import SIDES, Border, Pixels, flat_borders, gentle_border, subject
+from xret.clean.image._opencv import opencv
+
+_WORK_PX = 1_500_000  # a larger picture is looked at in a smaller copy
+_ROUNDS = 8
+
+
+class Box(NamedTuple):
+    """Left, top, right and bottom in px; right and bottom are outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Crop a picture to its subject: everything that differs from a border of one colour.
+
+    The border may be transparent, on some sides only (letterbox), one within the other, noisy, or change gently.
+    What differs strongly belongs to the subject, and what differs by a little all over an area: pale things, soft
+    shadows. The waves that JPEG makes beside edges do not: they are small beside the edge and go to both sides.
+
+    Args:
+        least: a margin of a colour is one where it is at least so wide on one side, as a share of the picture's; a
+            narrower one is the outline of a drawing.
+        pad: share of the subject's longer side that stays around it, where there is as much.
+        least_side: px of each side that stay in any case.
+
+    Raises:
+        ValueError: least or pad is outside [0, 1), or least_side < 1.
+        UserError: OpenCV is not installed.
+    """
+
+    least: float = 0.045
+    pad: float = 0.0
+    least_side: int = 32
+
+    def __post_init__(self) -> None:
+        for name, value in (("least", self.least), ("pad", self.pad)):
+            if not 0 <= value < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {value}")
+        if self.least_side < 1:
+            raise ValueError(f"least_side must be at least 1, got {self.least_side}")
+        opencv()
+
+    def __call__(self, picture: Image.Image) -> Outcome[Image.Image]:
+        """Return the picture without its margins."""
+        box, colours = Box(0, 0, *picture.size), []
+        for _ in range(_ROUNDS):
+            inner = self._inner(picture.crop(box))
+            if inner is None:
+                break
+            box = Box(box.left + inner[0].left, box.top + inner[0].top, box.left + inner[0].right, box.top + inner[0].bottom)
+            colours.append(inner[1])
+        box = self._padded(box, picture)
+        if not colours or box == (0, 0, *picture.size):
+            return Outcome(picture)
+        kept = f"kept {box.left},{box.top} to {box.right},{box.bottom}"
+        return Outcome(picture.crop(box), f"margin of {' in '.join(colours)}, {kept}")
+
+    def _inner(self, picture: Image.Image) -> tuple[Box, str] | None:
+        """Return the box within one margin and the margin's colour; None where there is no margin."""
+        if min(picture.size) < self.least_side:
+            return None
+        factor = int(np.ceil(np.sqrt(picture.width * picture.height / _WORK_PX)))
+        small = picture.reduce(factor) if factor > 1 else picture
+        pixels = np.asarray(small.convert("RGBa") if small.mode == "RGBA" else small)
+        for border in flat_borders(pixels):
+            box = self._box(pixels, border)
+            if box is not None:
+                return _enlarged(box, factor, picture.size), _name(border)
+        border = gentle_border(pixels)
+        box = None if border is None else self._box(pixels, border)
+        return None if border is None or box is None else (_enlarged(box, factor, picture.size), _name(border))
+
+    def _box(self, pixels: Pixels, border: Border) -> Box | None:
+        """Return the subject's box on the sides of a border; None where nothing or too little would go."""
+        mask = subject(pixels, border)
+        height, width = mask.shape
+        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+        if not len(columns):
+            return None
+        inner = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        outer = (0, 0, width, height)
+        box = Box(*(i if side in border.sides else o for side, i, o in zip(SIDES, inner, outer, strict=True)))
+        shares = (box.left / width, box.top / height, 1 - box.right / width, 1 - box.bottom / height)
+        return box if max(shares) >= (0.0025 if _is_transparent(border) else self.least) and max(shares) > 0 else None
+
+    def _padded(self, box: Box, picture: Image.Image) -> Box:
+        """Return a box with its pad, no smaller than least_side, within the picture."""
+        pad = round(self.pad * max(box.right - box.left, box.bottom - box.top))
+        spans = []
+        for low, high, size in ((box.left, box.right, picture.width), (box.top, box.bottom, picture.height)):
+            more = max(pad, -(-(self.least_side - (high - low)) // 2))
+            start = max(0, min(low - more, size - self.least_side))
+            spans.append((start, min(size, max(high + more, start + self.least_side))))
+        return Box(spans[0][0], spans[1][0], spans[0][1], spans[1][1])
+
+
+def _enlarged(box: Box, factor: int, size: tuple[int, int]) -> Box:
+    """Return a box of a picture that was made smaller, in px of the picture."""
+    return Box(
+        box.left * factor, box.top * factor, min(box.right * factor, size[0]), min(box.bottom * factor, size[1])
+    )
+
+
+def _is_transparent(border: Border) -> bool:
+    return len(border.colour) == 4 and border.colour[3] == 0
+
+
+def _name(border: Border) -> str:
+    """Return the colour as it is written in reasons."""
+    if _is_transparent(border):
+        return "transparency"
+    return "#" + "".join(f"{round(level):02x}" for level in border.colour[:3])
