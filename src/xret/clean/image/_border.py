@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from xret.clean.image._opencv import opencv
 
-Pixels = NDArray[Any]  # (H, W, C) uint8, C = 3, or 4 with colours multiplied by opacity
+Pixels = NDArray[Any]  # (H, W, 3) uint8
 
 SIDES = ("left", "top", "right", "bottom")
-_RINGING_PX = 17  # JPEG's waves stay in a block of 8, or 16 with halved colour
-_RINGING = 0.2  # their height, as a share of the step that makes them
+# Reach in px of what JPEG makes beside a step, and its height as a share of the step: of light, of colour.
+_WAVES = ((8, 0.25), (16, 0.12))
 _LINE_TOLERANCE = 10  # levels; a line is of one colour when nearly all of it lies so close to its median
 _WEAK = 3.0  # levels by which an area must differ all over
 _WINDOW = 7  # px; over which that is averaged
@@ -24,10 +24,10 @@ class Border:
     """The colour of a border and the sides that have it.
 
     Attributes:
-        colour: one level per channel.
+        colour: red, green and blue, in levels of 255.
         sides: of SIDES.
         noise: standard deviation of the border's own pixels, in levels.
-        surface: (H, W, C) float32, where the colour changes over the picture; None where it does not.
+        surface: (H, W, 3) float32, where the colour changes over the picture; None where it does not.
     """
 
     colour: tuple[float, ...]
@@ -37,7 +37,7 @@ class Border:
 
 
 def lines(pixels: Pixels, offset: int) -> dict[str, Pixels]:
-    """Return side -> (N, C) the line at a distance of the side."""
+    """Return side -> (N, 3) the line at a distance of the side."""
     return {
         "left": pixels[:, offset],
         "top": pixels[offset],
@@ -109,19 +109,19 @@ def subject(pixels: Pixels, border: Border) -> NDArray[np.bool_]:
         difference = pixels - border.surface
     away = np.abs(difference).max(axis=2)
     least = max(_WEAK, 2 + 4.5 * border.noise)
+    if _is_clean(cv2, away, least):
+        return away > least
     strong = away > least
-    if _is_clean(cv2, away, strong):
-        return strong
-    box = np.ones((_RINGING_PX, _RINGING_PX), np.uint8)
-    waves = _RINGING * cv2.dilate(away, box)
-    strong = away > np.maximum(least, waves)
+    for reach_px, height in _WAVES:
+        strong &= away > height * cv2.dilate(away, np.ones((2 * reach_px + 1,) * 2, np.uint8))
     return strong | _weak(cv2, difference, strong, border.noise)
 
 
-def _is_clean(cv2: Any, away: NDArray[np.float32], strong: NDArray[np.bool_]) -> bool:  # noqa: ANN401
+def _is_clean(cv2: Any, away: NDArray[np.float32], least: float) -> bool:  # noqa: ANN401
     """Return whether the border keeps its exact colour beside the subject: it was never stored as a JPEG."""
-    mask = strong.astype(np.uint8)
-    beside = cv2.dilate(mask, np.ones((9, 9), np.uint8)) > cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    plain = away > max(least, min(32.0, 0.5 * float(away.max())))
+    beside = cv2.dilate(plain.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    beside &= away <= 8
     return bool(not beside.any() or np.mean(away[beside] < 1) > 0.6)
 
 
@@ -139,7 +139,7 @@ def _weak(
     mean = np.abs(total).max(axis=2) / np.maximum(count, 1)
     weak = (mean > _WEAK + noise) & (count >= _WINDOW * _WINDOW * 0.6) & ~strong
     number, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
-    far = cv2.dilate(strong.astype(np.uint8), np.ones((2 * _RINGING_PX + 1,) * 2, np.uint8)) == 0
+    far = cv2.dilate(strong.astype(np.uint8), np.ones((2 * _WAVES[-1][0] + 1,) * 2, np.uint8)) == 0
     large = np.bincount(labels[far], minlength=number) >= _LEAST_WEAK_PX
     large[0] = False
     kept: NDArray[np.bool_] = large[labels] if number > 1 else weak

@@ -4,14 +4,19 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from xret.clean import Outcome
-from xret.clean.image._border import SIDES, Border, Pixels, flat_borders, gentle_border, subject
+from xret.clean.image._border import SIDES, Border, flat_borders, gentle_border, subject
 from xret.clean.image._opencv import opencv
 
 _WORK_PX = 1_500_000  # a larger picture is looked at in a smaller copy
 _ROUNDS = 8
+_UNSEEN = 3  # opacity, in levels of 255, that no eye tells from none
+_CUT_OUT = 0.005  # share of unseen pixels from which a picture is a cut-out
+_OUTLINE = 0.08  # width of an outline at most, as a share of the shorter side
+_LEAST_TRANSPARENT = 0.0025  # width of a transparent margin, as a share of the picture's side
 
 
 class Box(NamedTuple):
@@ -61,8 +66,9 @@ class Margins:
             inner = self._inner(picture.crop(box))
             if inner is None:
                 break
-            box = Box(box.left + inner[0].left, box.top + inner[0].top, box.left + inner[0].right, box.top + inner[0].bottom)
-            colours.append(inner[1])
+            (left, top, right, bottom), colour = inner
+            box = Box(box.left + left, box.top + top, box.left + right, box.top + bottom)
+            colours.append(colour)
         box = self._padded(box, picture)
         if not colours or box == (0, 0, *picture.size):
             return Outcome(picture)
@@ -75,27 +81,32 @@ class Margins:
             return None
         factor = int(np.ceil(np.sqrt(picture.width * picture.height / _WORK_PX)))
         small = picture.reduce(factor) if factor > 1 else picture
-        pixels = np.asarray(small.convert("RGBa") if small.mode == "RGBA" else small)
+        if small.mode == "RGBA":
+            alpha = np.asarray(small.getchannel("A"))
+            if np.mean(alpha <= _UNSEEN) > _CUT_OUT:  # its colours are its own
+                box = self._box(alpha > _UNSEEN, frozenset(SIDES), _LEAST_TRANSPARENT)
+                return None if box is None else (_enlarged(box, factor, picture.size), "transparency")
+        pixels = np.asarray(small.convert("RGB"))
         for border in flat_borders(pixels):
-            box = self._box(pixels, border)
-            if box is not None:
+            box = self._box(subject(pixels, border), border.sides, self.least)
+            if box is not None and not (small.mode == "RGBA" and _is_outline(box, small.size)):
                 return _enlarged(box, factor, picture.size), _name(border)
         border = gentle_border(pixels)
-        box = None if border is None else self._box(pixels, border)
+        box = None if border is None else self._box(subject(pixels, border), border.sides, self.least)
         return None if border is None or box is None else (_enlarged(box, factor, picture.size), _name(border))
 
-    def _box(self, pixels: Pixels, border: Border) -> Box | None:
+    @staticmethod
+    def _box(mask: NDArray[np.bool_], sides: frozenset[str], least: float) -> Box | None:
         """Return the subject's box on the sides of a border; None where nothing or too little would go."""
-        mask = subject(pixels, border)
         height, width = mask.shape
         columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
         if not len(columns):
             return None
         inner = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         outer = (0, 0, width, height)
-        box = Box(*(i if side in border.sides else o for side, i, o in zip(SIDES, inner, outer, strict=True)))
+        box = Box(*(i if side in sides else o for side, i, o in zip(SIDES, inner, outer, strict=True)))
         shares = (box.left / width, box.top / height, 1 - box.right / width, 1 - box.bottom / height)
-        return box if max(shares) >= (0.0025 if _is_transparent(border) else self.least) and max(shares) > 0 else None
+        return box if max(shares) >= least and max(shares) > 0 else None
 
     def _padded(self, box: Box, picture: Image.Image) -> Box:
         """Return a box with its pad, no smaller than least_side, within the picture."""
@@ -115,12 +126,12 @@ def _enlarged(box: Box, factor: int, size: tuple[int, int]) -> Box:
     )
 
 
-def _is_transparent(border: Border) -> bool:
-    return len(border.colour) == 4 and border.colour[3] == 0
+def _is_outline(box: Box, size: tuple[int, int]) -> bool:
+    """Return whether what surrounds a box is thin and equally wide on all sides, like the outline of a drawing."""
+    widths = (box.left, box.top, size[0] - box.right, size[1] - box.bottom)
+    return max(widths) <= _OUTLINE * min(size) and max(widths) - min(widths) <= max(2, 0.25 * max(widths))
 
 
 def _name(border: Border) -> str:
     """Return the colour as it is written in reasons."""
-    if _is_transparent(border):
-        return "transparency"
-    return "#" + "".join(f"{round(level):02x}" for level in border.colour[:3])
+    return "#" + "".join(f"{round(level):02x}" for level in border.colour)

@@ -24,7 +24,7 @@ class Quality:
         ValueError: least_px < 1, or tolerance is outside [0, 255).
     """
 
-    least_px: int = 32
+    least_px: int = 16
     tolerance: int = 3
 
     def __post_init__(self) -> None:
