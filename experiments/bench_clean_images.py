@@ -17,11 +17,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from xret.clean.image.margins import Margins
 from xret.clean.image.quality import Quality
 from xret.clean.image.resize import Resize
+from xret.clean.image.watermark import Watermark
 from xret.data.openmoji import OpenMoji
 from xret.data.tuxpaint import TuxPaint
 
@@ -29,6 +30,16 @@ Box = tuple[int, int, int, int]
 IOU_BAR = 0.97
 LOSS_BAR = 0.01
 PER_SECOND_BAR = 30.0
+PRECISION_BAR, RECALL_BAR = 0.95, 0.8
+FONTS = "/usr/share/fonts/truetype"
+WORDS = {  # development, held out: fonts, words, places
+    True: (("dejavu/DejaVuSans.ttf", "dejavu/DejaVuSerif-Bold.ttf"), ("SHOP.COM", "Sample Photo"), ("corner", "tiled")),
+    False: (
+        ("liberation/LiberationSans-Bold.ttf", "freefont/FreeSerif.ttf", "liberation/LiberationMono-Bold.ttf"),
+        ("\N{COPYRIGHT SIGN} Example Pictures", "preview only", "www.stock.example"),
+        ("corner", "centre", "diagonal", "tiled", "foot"),
+    ),
+}
 
 
 def opened(path: Path, size_px: int = 512) -> Image.Image:
@@ -211,6 +222,94 @@ def kept(seed: int) -> bool:
     return good
 
 
+def mark(place: str, font: str, words: str, size: tuple[int, int]) -> Image.Image:
+    """Return the shape (mode L) of a watermark over a picture of a size; it grows with the picture's width."""
+    width, height = size
+    letters = ImageFont.truetype(f"{FONTS}/{font}", max(9, round(width * (0.05 if place == "tiled" else 0.075))))
+    left, top, right, bottom = (round(n) for n in letters.getbbox(words))
+    text = Image.new("L", (right + 4, bottom + 4), 0)
+    ImageDraw.Draw(text).text((2, 2), words, fill=255, font=letters)
+    shape = Image.new("L", size, 0)
+    if place == "diagonal":
+        text = text.rotate(30, expand=True, resample=Image.Resampling.BICUBIC)
+    if place == "tiled":
+        for y in range(0, height, round(width * 0.2)):
+            for x in range(0, width, text.width + round(width * 0.1)):
+                shape.paste(text, (x, y))
+        return shape
+    gap = round(width * 0.03)
+    at = {
+        "corner": (width - text.width - gap, height - text.height - gap),
+        "foot": (gap, height - text.height - gap),
+    }.get(place, ((width - text.width) // 2, (height - text.height) // 2))
+    shape.paste(text, at)
+    return shape
+
+
+def marked(picture: Image.Image, shape: Image.Image, colour: tuple[int, ...], opacity: float) -> Image.Image:
+    """Return a picture with a watermark."""
+    over = Image.new("RGB", picture.size, colour)
+    return Image.composite(over, picture, shape.point(lambda a: round(a * opacity)))
+
+
+def watermark(seed: int) -> bool:
+    """Planted watermarks: found or not, in pictures that `fit` has not seen; and clean sets, which must stay."""
+    rng = np.random.default_rng(seed)
+    fonts, words, places = WORDS[seed == 0]
+    paths = [path for i, path in enumerate(tuxpaint()) if (i % 2 == 0) == (seed == 0)]
+    ground = [on_colour(picture, (255, 255, 255)) for _, picture in pictures(paths) if min(picture.size) > 64]
+    totals = np.zeros(3, int)  # found, wrongly found, missed
+    unseen = 0
+    print(f"{'watermark':12}{'source':8}{'opacity':>8}{'planted':>9}{'found':>7}{'wrong':>7}{'still there':>12}")
+    for trial in range(4 * len(places)):
+        place, named = places[trial % len(places)], trial < 3 * len(places)
+        share, opacity = 0.5 if named else 0.25, float(rng.uniform(0.2, 0.6))
+        font, text = str(rng.choice(fonts)), str(rng.choice(words))
+        colour = ((0, 0, 0), (128, 128, 128), (160, 20, 20), (20, 40, 140))[int(rng.integers(4))]
+        rows = []
+        for i in rng.permutation(len(ground))[:160]:
+            picture = ground[i].resize((int(rng.integers(300, 513)),) * 2 if trial % 2 else scaled(ground[i].size, rng))
+            with_mark = marked(picture, mark(place, font, text, picture.size), colour, opacity)
+            planted = rng.random() < share
+            change = np.abs(np.asarray(with_mark).astype(int) - np.asarray(picture)).max(axis=2)
+            if planted and change[change > 0].mean() < 4:
+                unseen += 1
+                continue
+            rows.append((stored(with_mark if planted else picture, int(rng.integers(80, 96))), planted))
+        step = Watermark()
+        step.fit(("a shop" if named else "", picture) for picture, _ in rows[:100])
+        results = [(step(picture), planted) for picture, planted in rows[100:]]
+        found = sum(bool(o.reason) and planted for o, planted in results)
+        wrong = sum(bool(o.reason) and not planted for o, planted in results)
+        number = sum(planted for _, planted in results)
+        totals += (found, wrong, number - found)
+        left = sum(not o.applied for o, _ in results)
+        print(f"{place:12}{'one' if named else 'none':8}{opacity:8.2f}{number:9}{found:7}{wrong:7}{left:12}")
+    precision, recall = totals[0] / max(1, totals[0] + totals[1]), totals[0] / max(1, totals[0] + totals[2])
+    print(f"precision {precision:.3f}, recall {recall:.3f}; {unseen} left out, where the mark changes less than 4 levels")
+    return precision >= PRECISION_BAR and recall >= RECALL_BAR and untouched()
+
+
+def scaled(size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
+    """Return a size of the same shape whose longer side has 300 to 512 px."""
+    longer = int(rng.integers(300, 513))
+    return max(48, round(size[0] * longer / max(size))), max(48, round(size[1] * longer / max(size)))
+
+
+def untouched() -> bool:
+    """Clean sets: no watermark is found after `fit` on themselves, with the category as source and with none."""
+    changed = 0
+    for name, paths in (("tuxpaint", tuxpaint()), ("openmoji", openmoji(300))):
+        everything = [(path.parent.name, picture) for path, picture in pictures(paths)]
+        for named in (True, False):
+            step = Watermark()
+            step.fit((source if named else "", picture) for source, picture in everything)
+            number = sum(bool(step(picture).reason) for _, picture in everything)
+            print(f"{name}, clean, {'sources by folder' if named else 'no source'}: {number} of {len(everything)} changed")
+            changed += number
+    return changed == 0
+
+
 def speed(seed: int) -> bool:
     """All steps on pictures of 512 px, with decoding, on one thread."""
     import cv2
@@ -238,7 +337,7 @@ def speed(seed: int) -> bool:
     return rate >= PER_SECOND_BAR
 
 
-PARTS: dict[str, Callable[[int], bool]] = {"margins": margins, "kept": kept, "speed": speed}
+PARTS: dict[str, Callable[[int], bool]] = {"margins": margins, "kept": kept, "watermark": watermark, "speed": speed}
 
 
 def main() -> int:

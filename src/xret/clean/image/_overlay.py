@@ -1,0 +1,207 @@
+"""An overlay that pictures share: how it is found in many of them, and told in one."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from xret.clean.image._opencv import opencv
+
+Grey = NDArray[np.uint8]  # (h, VIEW_PX), a picture made VIEW_PX wide
+Edges = NDArray[np.float32]  # (VIEW_PX, VIEW_PX, 2), steps to the right and down in [-1, 1]
+
+VIEW_PX = 256
+VIEWS = ("frame", "top", "centre", "bottom")  # stretched to a square, or by width and cut from there
+_TALLEST_PX = 768
+_FULL_STEP = 24.0  # levels; a greater step between neighbours counts no more
+_SHIFTS = ((24, 0), (-24, 0), (0, 24), (0, -24), (17, 17), (-17, -17), (17, -17), (-17, 17))
+_SHARED = 14.0  # least z squared of a shared step
+_AGREEING = 0.5  # share of the steps' energy that is the same in all pictures that show the overlay
+_LEAST_EDGE_PX = 60
+_OPAQUE = 0.85  # what hides so much is a drawing, not an overlay
+_PRESENT = 0.35  # of the overlay's steps
+_CLEAR = 0.15  # by which its place must be better than places beside it
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What pictures share, in a view of them.
+
+    Attributes:
+        view: of VIEWS.
+        at: (N,) positions of its edges, row by row.
+        steps: (N, 2) its edges there.
+        strokes: (M,) positions that it covers.
+    """
+
+    view: str
+    at: NDArray[np.int64]
+    steps: NDArray[np.float32]
+    strokes: NDArray[np.int64]
+
+    def score(self, seen: Edges) -> float:
+        """Return how much of the overlay's edges a picture has; 1 for as much as the pictures it was learnt from."""
+        flat = seen.reshape(-1, 2)
+        return float((flat[self.at] * self.steps).sum() / (self.steps**2).sum())
+
+    def is_in(self, seen: Edges) -> bool:
+        """Return whether a picture has the overlay's edges here, and nothing like them a little beside."""
+        here = self.score(seen)
+        if here < _PRESENT:
+            return False
+        y, x = np.divmod(self.at, VIEW_PX)
+        flat, energy = seen.reshape(-1, 2), (self.steps**2).sum()
+        for down, right in _SHIFTS:
+            beside = (y + down) % VIEW_PX * VIEW_PX + (x + right) % VIEW_PX
+            if here < _CLEAR + abs(float((flat[beside] * self.steps).sum() / energy)):
+                return False
+        return True
+
+    def mask(self, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Return (H, W) uint8, 255 where the overlay covers a picture of a size (width, height)."""
+        cv2 = opencv()
+        view = np.zeros(VIEW_PX * VIEW_PX, np.uint8)
+        view[self.strokes] = 255
+        view = view.reshape(VIEW_PX, VIEW_PX)
+        if self.view != "frame":
+            tall = _height(size)
+            top, start = _cut(self.view, tall)
+            wide = np.zeros((tall, VIEW_PX), np.uint8)
+            rows = min(tall, VIEW_PX)
+            wide[top : top + rows] = view[start : start + rows]
+            view = wide
+        large = cv2.resize(view, size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(255 * (large > 64), np.uint8)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restored` needs, of JSON."""
+        steps = np.rint(self.steps * 1000).astype(int).tolist()
+        return {"view": self.view, "at": self.at.tolist(), "steps": steps, "strokes": self.strokes.tolist()}
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> Self:
+        """Return the overlay of a state."""
+        steps = np.array(state["steps"], np.float32) / 1000
+        return cls(state["view"], np.array(state["at"]), steps, np.array(state["strokes"], np.int64))
+
+
+def _height(size: tuple[int, int]) -> int:
+    return min(_TALLEST_PX, max(8, round(size[1] * VIEW_PX / size[0])))
+
+
+def _cut(view: str, tall: int) -> tuple[int, int]:
+    """Return the first row of a picture that a view shows, and the row of the view where it stands."""
+    free = tall - VIEW_PX
+    offset = {"top": 0, "centre": free // 2, "bottom": free}[view]
+    return max(0, offset), max(0, -offset)
+
+
+def grey(picture: Image.Image) -> Grey:
+    """Return a picture in grey, VIEW_PX wide; over middle grey where it is transparent."""
+    small = picture.resize((VIEW_PX, _height(picture.size)), Image.Resampling.BOX, reducing_gap=2.0)
+    if small.mode == "RGBA":
+        ground = Image.new("RGBA", small.size, (128, 128, 128, 255))
+        ground.alpha_composite(small)
+        small = ground
+    return np.asarray(small.convert("L"))
+
+
+def edges(picture: Grey, view: str) -> Edges:
+    """Return the steps of grey in a view."""
+    cv2 = opencv()
+    if view == "frame":
+        picture = cv2.resize(picture, (VIEW_PX, VIEW_PX), interpolation=cv2.INTER_LINEAR)
+    steps = np.zeros((*picture.shape, 2), np.float32)
+    values = picture.astype(np.float32)
+    steps[:, 1:-1, 0] = (values[:, 2:] - values[:, :-2]) / 2
+    steps[1:-1, :, 1] = (values[2:] - values[:-2]) / 2
+    steps = np.clip(steps / _FULL_STEP, -1, 1)
+    if view == "frame":
+        return steps
+    top, start = _cut(view, len(steps))
+    seen = np.zeros((VIEW_PX, VIEW_PX, 2), np.float32)
+    rows = min(len(steps), VIEW_PX)
+    seen[start : start + rows] = steps[top : top + rows]
+    return seen
+
+
+def learn(pictures: list[Grey], least_share: float) -> Overlay | None:
+    """Return the overlay that at least a share of pictures has; None when there is none.
+
+    Steps that are the same in many pictures stand out in their mean (Dekel et al. 2017, On the Effectiveness of
+    Visible Watermarks, sec. 3.1). The pictures that have them are found, and the steps are taken from those alone.
+    """
+    best: tuple[float, Overlay] | None = None
+    for view in VIEWS:
+        seen = np.stack([edges(picture, view) for picture in pictures])
+        shared = _mean_steps(seen, np.ones(len(seen), bool))
+        z = len(seen) * (shared**2).sum(-1) / ((seen**2).mean(0).sum(-1) + 0.02)
+        chosen = (z > _SHARED) & ((shared**2).sum(-1) > 0.04**2)
+        overlay = _refined(view, seen, shared, chosen, least_share)
+        if overlay is None or not _lets_through(pictures, overlay):
+            continue
+        weight = float((overlay.steps**2).sum())
+        if best is None or weight > best[0]:
+            best = weight, overlay
+    return None if best is None else best[1]
+
+
+def _mean_steps(seen: NDArray[np.float32], chosen: NDArray[np.bool_]) -> Edges:
+    """Return the mean of pictures without what changes slowly in it: where things use to lie in pictures."""
+    mean = seen[chosen].mean(0)
+    return np.asarray(mean - opencv().GaussianBlur(mean, (0, 0), 8), np.float32)
+
+
+def _refined(
+    view: str, seen: NDArray[np.float32], shared: Edges, chosen: NDArray[np.bool_], least_share: float
+) -> Overlay | None:
+    """Return the overlay after pictures and steps have been chosen by each other."""
+    for _ in range(3):
+        if chosen.sum() < _LEAST_EDGE_PX:
+            return None
+        at = np.flatnonzero(chosen)
+        overlay = Overlay(view, at, shared[chosen], _strokes(shared, chosen))
+        scores = np.array([overlay.score(one) for one in seen])
+        having = scores > 0.5 * np.quantile(scores, 1 - 0.5 * least_share)
+        if having.sum() < max(6, least_share * len(seen)):
+            return None
+        shared = _mean_steps(seen, having)
+        energy = (shared**2).sum(-1)
+        chosen = (energy > _AGREEING * (seen[having] ** 2).mean(0).sum(-1)) & (energy > 0.1**2)
+    if chosen.sum() < _LEAST_EDGE_PX:
+        return None
+    overlay = Overlay(view, np.flatnonzero(chosen), shared[chosen], _strokes(shared, chosen))
+    found = sum(overlay.is_in(one) for one in seen)
+    return overlay if found >= max(6, least_share * len(seen)) else None
+
+
+def _strokes(shared: Edges, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the positions that an overlay covers: its edges and what they enclose."""
+    cv2 = opencv()
+    closed = cv2.morphologyEx(chosen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return np.flatnonzero(cv2.dilate(closed, np.ones((3, 3), np.uint8)))
+
+
+def _lets_through(pictures: list[Grey], overlay: Overlay) -> bool:
+    """Return whether the pictures are seen through an overlay: a drawing that they share is opaque.
+
+    Values inside its strokes over those around them lie on a line of slope 1 - opacity.
+    """
+    cv2 = opencv()
+    inside, around = [], []
+    having = [p for p in pictures if overlay.is_in(edges(p, overlay.view))][:32]
+    for picture in having:
+        mask = overlay.mask((picture.shape[1], picture.shape[0]))
+        if mask.shape != picture.shape:
+            return False
+        core = cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0
+        bare = cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA)
+        inside.append(picture[core].astype(np.float64))
+        around.append(bare[core].astype(np.float64))
+    x, y = np.concatenate(around), np.concatenate(inside)
+    if x.std() < 4:
+        return bool(np.abs(y - x).mean() < _OPAQUE * 255 / 2)
+    slope = float(np.cov(x, y)[0, 1] / x.var())
+    return slope > 1 - _OPAQUE
