@@ -20,6 +20,8 @@ _SHIFTS = ((24, 0), (-24, 0), (0, 24), (0, -24), (17, 17), (-17, -17), (17, -17)
 _SHARED = 14.0  # least z squared of a shared step
 _AGREEING = 0.5  # share of the steps' energy that is the same in all pictures that show the overlay
 _LEAST_EDGE_PX = 60
+_LEAST_STEP = 0.42  # mean step of an overlay; the rims of things that lie in one place have less in common
+_ONE_WAY = 0.4  # share of steps that no step back beside them undoes: outlines have many, strokes few
 _OPAQUE = 0.85  # what hides so much is a drawing, not an overlay
 _PRESENT = 0.35  # of the overlay's steps
 _CLEAR = 0.15  # by which its place must be better than places beside it
@@ -170,11 +172,22 @@ def _refined(
         shared = _mean_steps(seen, having)
         energy = (shared**2).sum(-1)
         chosen = (energy > _AGREEING * (seen[having] ** 2).mean(0).sum(-1)) & (energy > 0.1**2)
-    if chosen.sum() < _LEAST_EDGE_PX:
+    if chosen.sum() < _LEAST_EDGE_PX or np.abs(shared[chosen]).sum(-1).mean() < _LEAST_STEP:
+        return None
+    if _one_way(shared, chosen) > _ONE_WAY:
         return None
     overlay = Overlay(view, np.flatnonzero(chosen), shared[chosen], _strokes(shared, chosen))
     found = sum(overlay.is_in(one) for one in seen)
     return overlay if found >= max(6, least_share * len(seen)) else None
+
+
+def _one_way(shared: Edges, chosen: NDArray[np.bool_]) -> float:
+    """Return the share of steps that remains when those of a neighbourhood are added up."""
+    cv2 = opencv()
+    steps = shared * chosen[..., None]
+    there = cv2.boxFilter(steps, -1, (11, 11))
+    all_of_them = cv2.boxFilter(np.linalg.norm(steps, axis=2), -1, (11, 11))
+    return float(np.linalg.norm(there, axis=2)[chosen].sum() / all_of_them[chosen].sum())
 
 
 def _strokes(shared: Edges, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
