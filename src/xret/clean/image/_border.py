@@ -47,7 +47,7 @@ def lines(pixels: Pixels, offset: int) -> dict[str, Pixels]:
 
 
 def flat_borders(pixels: Pixels) -> list[Border]:
-    """Return the borders of one colour, that of most sides first.
+    """Return the borders of one colour on two sides or more, that of most sides first.
 
     The outermost line counts, or the third: one line may be mixed of the two colours that meet beside it.
     """
@@ -56,10 +56,11 @@ def flat_borders(pixels: Pixels) -> list[Border]:
         if min(pixels.shape[:2]) <= 2 * offset + 1:
             continue
         for side, line in lines(pixels, offset).items():
-            colour = np.median(line, axis=0)
+            colour = np.quantile(line, 0.5, axis=0, method="lower")  # one of the two where half has another
             away = np.abs(line - colour).max(axis=1)
-            if side not in found and np.quantile(away, 0.995) <= _LINE_TOLERANCE:
-                found[side] = tuple(colour.tolist()), float(np.std(line - colour, axis=0).max())
+            noise = float(np.std(line - colour, axis=0).max())
+            if side not in found and np.quantile(away, 0.995) <= _LINE_TOLERANCE and _is_even(line, colour, noise):
+                found[side] = tuple(colour.tolist()), noise
     borders: list[Border] = []
     for side, (colour, noise) in found.items():
         alike = [b for b in borders if max(np.abs(np.subtract(b.colour, colour))) <= _WEAK]
@@ -70,7 +71,13 @@ def flat_borders(pixels: Pixels) -> list[Border]:
             )
         else:
             borders.append(Border(colour, frozenset((side,)), noise))
-    return sorted(borders, key=lambda b: -len(b.sides))
+    return sorted((b for b in borders if len(b.sides) > 1), key=lambda b: -len(b.sides))
+
+
+def _is_even(line: Pixels, colour: NDArray[Any], noise: float) -> bool:
+    """Return whether all parts of a line have its colour: noise is the same everywhere, a pale subject is not."""
+    parts = np.array([np.median(part, axis=0) for part in np.array_split(line, min(8, len(line)))])
+    return bool(np.abs(parts - colour).max() <= max(_WEAK, noise))
 
 
 def gentle_border(pixels: Pixels) -> Border | None:
@@ -118,11 +125,12 @@ def subject(pixels: Pixels, border: Border) -> NDArray[np.bool_]:
 
 
 def _is_clean(cv2: Any, away: NDArray[np.float32], least: float) -> bool:  # noqa: ANN401
-    """Return whether the border keeps its exact colour beside the subject: it was never stored as a JPEG."""
+    """Return whether what is pale beside the subject is of even colour: the picture was never stored as a JPEG."""
     plain = away > max(least, min(32.0, 0.5 * float(away.max())))
     beside = cv2.dilate(plain.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     beside &= away <= 8
-    return bool(not beside.any() or np.mean(away[beside] < 1) > 0.6)
+    pairs = beside[:, 1:] & beside[:, :-1]
+    return bool(not pairs.any() or np.mean(away[:, 1:][pairs] == away[:, :-1][pairs]) > 0.6)
 
 
 def _weak(

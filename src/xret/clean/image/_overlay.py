@@ -17,14 +17,14 @@ VIEWS = ("frame", "top", "centre", "bottom")  # stretched to a square, or by wid
 _TALLEST_PX = 768
 _FULL_STEP = 24.0  # levels; a greater step between neighbours counts no more
 _SHIFTS = ((24, 0), (-24, 0), (0, 24), (0, -24), (17, 17), (-17, -17), (17, -17), (-17, 17))
-_SHARED = 14.0  # least z squared of a shared step
+_SHARED = 10.0  # least z squared of a shared step
 _AGREEING = 0.5  # share of the steps' energy that is the same in all pictures that show the overlay
 _LEAST_EDGE_PX = 60
-_LEAST_STEP = 0.42  # mean step of an overlay; the rims of things that lie in one place have less in common
-_ONE_WAY = 0.4  # share of steps that no step back beside them undoes: outlines have many, strokes few
+_LEAST_STEP = 0.3  # mean step of an overlay; the rims of things that lie in one place have less in common
+_ONE_WAY = 0.35  # share of steps that no step back beside them undoes: outlines have many, strokes few
 _OPAQUE = 0.85  # what hides so much is a drawing, not an overlay
-_PRESENT = 0.35  # of the overlay's steps
-_CLEAR = 0.15  # by which its place must be better than places beside it
+_PRESENT = 0.25  # of the overlay's steps
+_CLEAR = 0.1  # by which its place must be better than places beside it
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Margins: what surrounds the subject goes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from xret.clean import Outcome
-from xret.clean.image._border import SIDES, Border, flat_borders, gentle_border, subject
+from xret.clean.image._border import SIDES, Border, Pixels, flat_borders, gentle_border, subject
 from xret.clean.image._opencv import opencv
 
 _WORK_PX = 1_500_000  # a larger picture is looked at in a smaller copy
@@ -87,13 +88,11 @@ class Margins:
                 box = self._box(alpha > _UNSEEN, frozenset(SIDES), _LEAST_TRANSPARENT)
                 return None if box is None else (_enlarged(box, factor, picture.size), "transparency")
         pixels = np.asarray(small.convert("RGB"))
-        for border in flat_borders(pixels):
+        for border in _borders(pixels):
             box = self._box(subject(pixels, border), border.sides, self.least)
             if box is not None and not (small.mode == "RGBA" and _is_outline(box, small.size)):
                 return _enlarged(box, factor, picture.size), _name(border)
-        border = gentle_border(pixels)
-        box = None if border is None else self._box(subject(pixels, border), border.sides, self.least)
-        return None if border is None or box is None else (_enlarged(box, factor, picture.size), _name(border))
+        return None
 
     @staticmethod
     def _box(mask: NDArray[np.bool_], sides: frozenset[str], least: float) -> Box | None:
@@ -117,6 +116,17 @@ class Margins:
             start = max(0, min(low - more, size - self.least_side))
             spans.append((start, min(size, max(high + more, start + self.least_side))))
         return Box(spans[0][0], spans[1][0], spans[0][1], spans[1][1])
+
+
+def _borders(pixels: Pixels) -> Iterator[Border]:
+    """Yield borders by how much of the frame they explain: one colour all around, a gentle change, single sides."""
+    flat = flat_borders(pixels)
+    around = [border for border in flat if len(border.sides) == len(SIDES)]
+    yield from around
+    gentle = None if around else gentle_border(pixels)
+    if gentle is not None:
+        yield gentle
+    yield from (border for border in flat if border not in around)
 
 
 def _enlarged(box: Box, factor: int, size: tuple[int, int]) -> Box:
