@@ -286,7 +286,9 @@ def watermark(seed: int) -> bool:
         left = sum(not o.applied for o, _ in results)
         print(f"{place:12}{'one' if named else 'none':8}{opacity:8.2f}{number:9}{found:7}{wrong:7}{left:12}")
     precision, recall = totals[0] / max(1, totals[0] + totals[1]), totals[0] / max(1, totals[0] + totals[2])
-    print(f"precision {precision:.3f}, recall {recall:.3f}; {unseen} left out, where the mark changes less than 4 levels")
+    print(
+        f"precision {precision:.3f}, recall {recall:.3f}; {unseen} left out, where the mark changes less than 4 levels"
+    )
     return precision >= PRECISION_BAR and recall >= RECALL_BAR and untouched()
 
 
@@ -305,7 +307,9 @@ def untouched() -> bool:
             step = Watermark()
             step.fit((source if named else "", picture) for source, picture in everything)
             number = sum(bool(step(picture).reason) for _, picture in everything)
-            print(f"{name}, clean, {'sources by folder' if named else 'no source'}: {number} of {len(everything)} changed")
+            print(
+                f"{name}, clean, {'sources by folder' if named else 'no source'}: {number} of {len(everything)} changed"
+            )
             changed += number
     return changed == 0
 

@@ -11,7 +11,9 @@ from xret.clean.image.margins import Margins
 
 def photograph(width, height, seed=0):
     """Noise that is smooth enough to survive JPEG and touches no border colour."""
-    small = np.random.default_rng(seed).integers(40, 216, (max(2, height // 12), max(2, width // 12), 3), dtype=np.uint8)
+    small = np.random.default_rng(seed).integers(
+        40, 216, (max(2, height // 12), max(2, width // 12), 3), dtype=np.uint8
+    )
     return Image.fromarray(small).resize((width, height), Image.Resampling.NEAREST)
 
 

@@ -131,9 +131,7 @@ def _borders(pixels: Pixels) -> Iterator[Border]:
 
 def _enlarged(box: Box, factor: int, size: tuple[int, int]) -> Box:
     """Return a box of a picture that was made smaller, in px of the picture."""
-    return Box(
-        box.left * factor, box.top * factor, min(box.right * factor, size[0]), min(box.bottom * factor, size[1])
-    )
+    return Box(box.left * factor, box.top * factor, min(box.right * factor, size[0]), min(box.bottom * factor, size[1]))
 
 
 def _is_outline(box: Box, size: tuple[int, int]) -> bool:
