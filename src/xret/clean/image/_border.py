@@ -111,17 +111,17 @@ def subject(pixels: Pixels, border: Border) -> NDArray[np.bool_]:
     """Return (H, W) bool: what differs from a border, by much or by little all over an area."""
     cv2 = opencv()
     if border.surface is None:
-        difference = pixels.astype(np.float32) - np.float32(border.colour)
+        difference = pixels.astype(np.float32) - np.array(border.colour, np.float32)
     else:
         difference = pixels - border.surface
     away = np.abs(difference).max(axis=2)
     least = max(_WEAK, 2 + 4.5 * border.noise)
+    strong: NDArray[np.bool_] = away > least
     if _is_clean(cv2, away, least):
-        return away > least
-    strong = away > least
+        return strong
     for reach_px, height in _WAVES:
         strong &= away > height * cv2.dilate(away, np.ones((2 * reach_px + 1,) * 2, np.uint8))
-    return strong | _weak(cv2, difference, strong, border.noise)
+    return np.asarray(strong | _weak(cv2, difference, strong, border.noise), bool)
 
 
 def _is_clean(cv2: Any, away: NDArray[np.float32], least: float) -> bool:  # noqa: ANN401
@@ -130,7 +130,9 @@ def _is_clean(cv2: Any, away: NDArray[np.float32], least: float) -> bool:  # noq
     beside = cv2.dilate(plain.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     beside &= away <= 8
     pairs = beside[:, 1:] & beside[:, :-1]
-    return bool(not pairs.any() or np.mean(away[:, 1:][pairs] == away[:, :-1][pairs]) > 0.6)
+    if not pairs.any() or np.mean(away[beside] < 1) > 0.6:
+        return True
+    return bool(np.mean(away[:, 1:][pairs] == away[:, :-1][pairs]) > 0.85)
 
 
 def _weak(

@@ -61,12 +61,16 @@ class Overlay:
                 return False
         return True
 
+    def covered(self) -> NDArray[np.uint8]:
+        """Return (VIEW_PX, VIEW_PX) uint8, 255 where the overlay covers its view."""
+        flat = np.zeros(VIEW_PX * VIEW_PX, np.uint8)
+        flat[self.strokes] = 255
+        return flat.reshape(VIEW_PX, VIEW_PX)
+
     def mask(self, size: tuple[int, int]) -> NDArray[np.uint8]:
         """Return (H, W) uint8, 255 where the overlay covers a picture of a size (width, height)."""
         cv2 = opencv()
-        view = np.zeros(VIEW_PX * VIEW_PX, np.uint8)
-        view[self.strokes] = 255
-        view = view.reshape(VIEW_PX, VIEW_PX)
+        view = self.covered()
         if self.view != "frame":
             tall = _height(size)
             top, start = _cut(self.view, tall)
@@ -85,7 +89,7 @@ class Overlay:
     @classmethod
     def restored(cls, state: dict[str, Any]) -> Self:
         """Return the overlay of a state."""
-        steps = np.array(state["steps"], np.float32) / 1000
+        steps = np.array(np.divide(state["steps"], 1000), np.float32)
         return cls(state["view"], np.array(state["at"]), steps, np.array(state["strokes"], np.int64))
 
 
@@ -206,19 +210,17 @@ def _lets_through(pictures: list[Grey], overlay: Overlay) -> bool:
     """Return whether the pictures are seen through an overlay: a drawing that they share is opaque.
 
     Over the pictures, a position's value under a stroke lies over the value that its surroundings suggest on a line of
-    slope 1 - opacity. The tenth that is hidden most decides: the mask also covers what lies between strokes.
+    slope 1 - opacity. The quarter that is hidden most decides: the mask also covers what lies between strokes.
     """
     cv2 = opencv()
-    mask = np.zeros(VIEW_PX * VIEW_PX, np.uint8)
-    mask[overlay.strokes] = 255
-    mask = mask.reshape(VIEW_PX, VIEW_PX)
+    mask = overlay.covered()
     having = [p for p in pictures if overlay.is_in(edges(p, overlay.view))][:32]
     views = [_in_view(picture, overlay.view) for picture in having]
     y = np.stack([view[mask > 0] for view in views]).astype(np.float64)  # (pictures, positions)
     x = np.stack([cv2.inpaint(view, mask, 3, cv2.INPAINT_TELEA)[mask > 0] for view in views]).astype(np.float64)
-    varied = x.std(axis=0) >= 4
+    varied = x.std(axis=0) >= 12
     if varied.sum() < _LEAST_EDGE_PX:  # all on one ground: opaque black on white is told by its height alone
         return bool(np.quantile(np.abs(y - x), 0.95) < _OPAQUE * 255)
     x, y = x[:, varied] - x[:, varied].mean(0), y[:, varied] - y[:, varied].mean(0)
     slopes = (x * y).sum(0) / (x * x).sum(0)
-    return bool(np.quantile(slopes, 0.1) > 1 - _OPAQUE)
+    return bool(np.quantile(slopes, 0.25) > 1 - _OPAQUE)
