@@ -55,7 +55,8 @@ def flat_borders(pixels: Pixels) -> list[Border]:
     for offset in (0, 2):
         if min(pixels.shape[:2]) <= 2 * offset + 1:
             continue
-        for side, line in lines(pixels, offset).items():
+        for side, levels in lines(pixels, offset).items():
+            line = levels.astype(np.int16)
             colour = np.quantile(line, 0.5, axis=0, method="lower")  # one of the two where half has another
             away = np.abs(line - colour).max(axis=1)
             noise = float(np.std(line - colour, axis=0).max())
