@@ -210,7 +210,7 @@ def _lets_through(pictures: list[Grey], overlay: Overlay) -> bool:
     """Return whether the pictures are seen through an overlay: a drawing that they share is opaque.
 
     Over the pictures, a position's value under a stroke lies over the value that its surroundings suggest on a line of
-    slope 1 - opacity. The quarter that is hidden most decides: the mask also covers what lies between strokes.
+    slope 1 - opacity. The most hidden part of them decides: the mask also covers what lies between strokes.
     """
     cv2 = opencv()
     mask = overlay.covered()
@@ -223,4 +223,4 @@ def _lets_through(pictures: list[Grey], overlay: Overlay) -> bool:
         return bool(np.quantile(np.abs(y - x), 0.95) < _OPAQUE * 255)
     x, y = x[:, varied] - x[:, varied].mean(0), y[:, varied] - y[:, varied].mean(0)
     slopes = (x * y).sum(0) / (x * x).sum(0)
-    return bool(np.quantile(slopes, 0.25) > 1 - _OPAQUE)
+    return bool(np.quantile(slopes, 0.15) > 1 - _OPAQUE)
