@@ -1,7 +1,8 @@
 """How well pictures are cleaned: margins, watermarks, what must stay as it is, and the speed of all steps.
 
 Run as ``python experiments/bench_clean_images.py [margins|kept|watermark|speed ...] [seed]``; needs the extra
-``demo`` and ``apt-get install tuxpaint-stamps-default``. Prints a table for each part and exits with 1 when a bar is missed.
+``demo`` and ``apt-get install tuxpaint-stamps-default``. Prints a table for each part and exits with 1 when a bar
+is missed.
 
 Subjects are stamps of Tux Paint. Dirt is planted here by seed; 0 is for development, other seeds are held out: other
 stamps, and for watermarks other fonts, words and places too.
@@ -130,7 +131,7 @@ def planted(kind: str, subject: Image.Image, rng: np.random.Generator) -> tuple[
     else:
         colour = tuple(int(c) for c in rng.choice([np.array([255] * 3), np.array([0] * 3), rng.integers(0, 256, 3)]))
     flat = on_colour(plain, colour)
-    differs = (np.abs(np.asarray(flat).astype(int) - np.array(colour)).max(axis=2) > 4)  # what an eye can tell at all
+    differs = np.abs(np.asarray(flat).astype(int) - np.array(colour)).max(axis=2) > 4  # what an eye can tell at all
     rows, columns = np.flatnonzero(differs.any(1)), np.flatnonzero(differs.any(0))
     if not len(rows):
         return None

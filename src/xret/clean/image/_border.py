@@ -63,15 +63,15 @@ def flat_borders(pixels: Pixels) -> list[Border]:
             if side not in found and np.quantile(away, 0.995) <= _LINE_TOLERANCE and _is_even(line, colour, noise):
                 found[side] = tuple(colour.tolist()), noise
     borders: list[Border] = []
-    for side, (colour, noise) in found.items():
-        alike = [b for b in borders if max(np.abs(np.subtract(b.colour, colour))) <= _WEAK]
+    for side, (shade, noise) in found.items():
+        alike = [b for b in borders if max(np.abs(np.subtract(b.colour, shade))) <= _WEAK]
         if alike:
             borders.remove(alike[0])
             borders.append(
                 Border(alike[0].colour, alike[0].sides | {side}, max(alike[0].noise, noise)),
             )
         else:
-            borders.append(Border(colour, frozenset((side,)), noise))
+            borders.append(Border(shade, frozenset((side,)), noise))
     return sorted((b for b in borders if len(b.sides) > 1), key=lambda b: -len(b.sides))
 
 
