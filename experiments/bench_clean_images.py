@@ -291,7 +291,8 @@ def watermark(seed: int) -> bool:
     print(
         f"precision {precision:.3f}, recall {recall:.3f}; {unseen} left out, where the mark changes less than 4 levels"
     )
-    return precision >= PRECISION_BAR and recall >= RECALL_BAR and untouched()
+    clean = untouched()
+    return clean and bool(precision >= PRECISION_BAR and recall >= RECALL_BAR)
 
 
 def scaled(size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
