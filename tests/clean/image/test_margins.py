@@ -106,6 +106,17 @@ def test_a_noisy_border_is_a_border():
     assert np.abs(np.subtract(box, (70, 80, 220, 230))).max() <= 3
 
 
+def test_a_pale_area_is_seen_through_noise_that_is_stronger():
+    rng = np.random.default_rng(0)
+    levels = np.full((300, 300, 3), 200.0)
+    y, x = np.mgrid[:300, :300]
+    levels[((x - 150) / 90) ** 2 + ((y - 150) / 60) ** 2 < 1] -= 8
+    levels[140:160, 140:160] = 60
+    noisy = Image.fromarray(np.clip(levels + rng.normal(0, 2, levels.shape), 0, 255).astype(np.uint8))
+    box = [int(n) for n in kept(Margins()(noisy)).replace(" to ", ",").split(",")]
+    assert np.abs(np.subtract(box, (60, 90, 240, 210))).max() <= 12
+
+
 def test_a_gentle_gradient_is_a_border():
     ramp = np.linspace(150, 210, 300)[:, None, None] + np.zeros((300, 300, 3))
     picture = Image.fromarray(ramp.astype(np.uint8))

@@ -96,7 +96,11 @@ def gentle_border(pixels: Pixels) -> Border | None:
     base = _powers(x / width - 0.5, y / height - 0.5)
     fit = np.linalg.lstsq(base, values, rcond=None)[0]
     left = np.abs(values - base @ fit).max(axis=1)
-    if np.quantile(left, 0.99) > _LINE_TOLERANCE or np.ptp(base @ fit, axis=0).max() > 100:
+    grain = 1.05 * float(np.median(np.abs(np.diff(pixels[:2].astype(np.int16), axis=0))))
+    if (
+        np.quantile(left, 0.99) > min(_LINE_TOLERANCE, max(_WEAK, 3.3 * grain))
+        or np.ptp(base @ fit, axis=0).max() > 100
+    ):
         return None
     across, down = np.meshgrid(np.arange(width) / width - 0.5, np.arange(height) / height - 0.5)
     surface = (_powers(across.ravel(), down.ravel()) @ fit).reshape(pixels.shape).astype(np.float32)
