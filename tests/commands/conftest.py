@@ -7,7 +7,6 @@ import os
 import runpy
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -112,8 +111,10 @@ def start():
 class Forked:
     """A process that runs a command in a fork of one that has imported already what takes seconds."""
 
-    def __init__(self, server, arguments):
-        self.out, self.err = (Path(tempfile.mkstemp()[1]) for _ in range(2))
+    def __init__(self, server, arguments, folder):
+        self.out, self.err = folder / "out", folder / "err"
+        for file in (self.out, self.err):
+            file.touch()
         about = {
             "ARGUMENTS": arguments,
             "FOLDER": os.getcwd(),
@@ -157,19 +158,17 @@ def server():
 
 
 @pytest.fixture
-def fork(server):
+def fork(server, tmp_path_factory):
     """Do what `start` does, without the seconds that a new interpreter takes to import everything."""
     running = []
 
     def run(*arguments):
-        running.append(Forked(server, arguments))
+        running.append(Forked(server, arguments, tmp_path_factory.mktemp("forked")))
         return running[-1]
 
     yield run
     for process in running:
         process.kill()
-        process.out.unlink()
-        process.err.unlink()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
-"""The text steps of the options default and chinese, together: clean captions stay, dirty ones are mended, fast."""
+"""The text steps of the options default and chinese, together: clean captions stay, dirty ones are mended."""
 
 import random
-import time
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from xret.data.openmoji import OpenMoji
-from xret.data.tuxpaint import TuxPaint
 
 CONF = Path(__file__).parents[3] / "conf"
 
@@ -44,16 +42,21 @@ def letters(text):
     return [c for c in text.translate({code: code - 0xFEE0 for code in range(0xFF10, 0xFF5B)}) if c.isalnum()]
 
 
-@pytest.mark.parametrize(
-    "source", [OpenMoji(), OpenMoji(lang="zh"), TuxPaint(symbols=True), TuxPaint(lang="zh_CN", symbols=True)]
-)
-def test_no_clean_caption_loses_a_letter(source):
-    try:
-        rows = source.load().rows
-    except ValueError as e:
-        pytest.skip(str(e))
+@pytest.mark.parametrize("lang", ["en", "zh_CN"])
+def test_no_clean_caption_of_a_stamp_loses_a_letter(lang, stamps):
+    assert losses(stamps(lang=lang, symbols=True)) == []
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_no_name_of_a_drawing_loses_a_letter(lang):
+    assert losses(OpenMoji(lang=lang)) == []
+
+
+def losses(source):
+    """Return the captions that say less when they are cleaned."""
+    rows = source.load().rows
     fit(dict.fromkeys(row.inputs["text"] for row in rows if row.split == "train"))
-    assert [t for t in (row.inputs["text"] for row in rows) if letters(cleaned(t) or "") != letters(t)] == []
+    return [t for t in (row.inputs["text"] for row in rows) if letters(cleaned(t) or "") != letters(t)]
 
 
 def test_dirt_of_all_kinds_is_taken_off_at_once(english):
@@ -95,11 +98,3 @@ def test_a_second_cleaning_finds_nothing_to_do(english):
     for _ in range(2000):
         once = cleaned(" ".join(rng.choices(pieces, k=rng.randint(1, 9))))
         assert once is None or cleaned(once) == once
-
-
-def test_three_hundred_captions_take_less_than_a_second_of_one_core(english):
-    fit(english)
-    dirty = [f"★ {caption}!!! free shipping, only $9.99" for caption in english[:300]]
-    begin = time.process_time()
-    assert all(cleaned(caption) != caption for caption in dirty)
-    assert time.process_time() - begin < 1
