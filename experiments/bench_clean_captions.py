@@ -1,7 +1,7 @@
 """How many captions a second do the text steps of clean=default take on one core?
 
-`python experiments/bench_clean_captions.py` prints the rate on the names of OpenMoji as they are and dirtied: the median
-of five rounds of processor time. It ends with 1 where one is below 300.
+`python experiments/bench_clean_captions.py` prints the rate on the names of OpenMoji as they are and dirtied, the
+median of five rounds of processor time. It ends with 1 where one is below 300.
 """
 
 import statistics
