@@ -23,6 +23,12 @@ SETTINGS = {
 TRIPLET = {"_target_": "xret.loss.triplet.Triplet", "margin": 0.2}
 
 
+def pytest_collection_modifyitems(items):
+    """Put slow files first, so that in the end no process waits for another one's."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def make_run(tmp_path):
     """Write a run folder; returns its path."""

@@ -1,11 +1,14 @@
-"""Every experiment of this project runs: one step of each variant, on its own data."""
+"""Every experiment of this project runs: a step of its first and of its richest variant, on its own data."""
 
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
 
-from xret.commands._launch import launch, shipped
+from xret.commands._launch import ExperimentSource, UserFolders, launch, shipped
 
 pytestmark = pytest.mark.slow
 
@@ -13,11 +16,17 @@ TUXPAINT = Path("/usr/share/tuxpaint/stamps")
 FILES = sorted(shipped("experiments").glob("*.yaml"))
 
 
+def variants(path):
+    study = yaml.safe_load(path.read_text()).get("hydra", {}).get("sweeper", {})
+    return study.get("variants") or {"": []}
+
+
 def cases():
     for path in FILES:
-        study = yaml.safe_load(path.read_text()).get("hydra", {}).get("sweeper", {})
-        for name, overrides in (study.get("variants") or {"": []}).items():
-            yield pytest.param(path, overrides, id=f"{path.stem}-{name}".rstrip("-"))
+        named = variants(path)
+        richest = max(named, key=lambda name: len(named[name]))
+        for name in dict.fromkeys([next(iter(named)), richest]):
+            yield pytest.param(path, named[name], id=f"{path.stem}-{name}".rstrip("-"))
 
 
 def teachers(overrides):
@@ -47,6 +56,17 @@ def test_an_experiment_runs_a_step(path, overrides, top, tmp_path, monkeypatch, 
     code = launch("train", [f"experiment={path.stem}", *overrides, *small, "hydra.run.dir=run"])
     assert code in {0, None}, capfd.readouterr().err
     assert (tmp_path / "run/metrics.json").is_file()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_variant_is_a_config_of_its_own(path):
+    found = set()
+    for plugin in (ExperimentSource, UserFolders):
+        Plugins.instance().register(plugin)
+    with initialize_config_dir(str(shipped("conf")), version_base="1.3"):
+        for overrides in variants(path).values():
+            found.add(OmegaConf.to_yaml(compose("train", [f"experiment={path.stem}", *overrides])))
+    assert len(found) == len(variants(path))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -108,6 +108,19 @@ def start():
         process.communicate()
 
 
+@pytest.fixture
+def two_processes(start):
+    """Run a command on two devices; returns what it printed."""
+
+    def run(*arguments):
+        process = start(*arguments, "trainer.devices=2", "trainer.strategy=ddp")
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        return out
+
+    return run
+
+
 class Forked:
     """A process that runs a command in a fork of one that has imported already what takes seconds."""
 

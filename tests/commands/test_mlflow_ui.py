@@ -17,7 +17,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture
-def server(tmp_path):
+def ui(tmp_path):
     """Start ``mlflow ui`` in a folder; returns its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -42,7 +42,7 @@ def wait_for(address, seconds=120):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian: chromium)")
-def test_two_trials_stand_side_by_side_in_a_browser(tmp_path, shapes, start, request):
+def test_two_trials_stand_side_by_side_in_a_browser(tmp_path, shapes, fork, request):
     from mlflow import MlflowClient
     from playwright.sync_api import sync_playwright
 
@@ -50,7 +50,7 @@ def test_two_trials_stand_side_by_side_in_a_browser(tmp_path, shapes, start, req
     quick = ["trainer.max_epochs=1", "trainer.accelerator=cpu", "details=false"]
     many = ["-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.winner=false"]
     space = ["loss.temperature=tag(log,interval(0.02,0.2))", "hydra.sweeper.study_name=seen"]
-    search = start("train", *many, *small, *quick, *space)
+    search = fork("train", *many, *small, *quick, *space)
     _, complaints = search.communicate(timeout=300)
     assert search.returncode == 0, complaints
     warnings.simplefilter("ignore")  # of SQLAlchemy, about what MLflow does
@@ -60,7 +60,7 @@ def test_two_trials_stand_side_by_side_in_a_browser(tmp_path, shapes, start, req
     parent = next(run for run in runs if run.info.run_name == "seen")
     trials = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert {run.info.run_name for run in trials} == {"trial 0", "trial 1"}
-    address = request.getfixturevalue("server")
+    address = request.getfixturevalue("ui")
     wait_for(address)
     chosen = ",".join(f'"{run.info.run_id}"' for run in trials)
     with sync_playwright() as driver:

@@ -130,7 +130,7 @@ def test_belief_changes_the_training_and_the_filter_does(xret, small):
     assert not torch.equal(figures[0][name], figures[2][name])
 
 
-def test_two_processes_believe_what_one_does(start, small):
+def test_two_processes_believe_what_one_does(xret, two_processes, small):
     small = [
         *small,
         *NOISE,
@@ -139,12 +139,10 @@ def test_two_processes_believe_what_one_does(start, small):
         "robust=split",
         "robust.warmup_epochs=1",
     ]
-    beliefs = []
-    for name, devices in (("one", []), ("two", ["trainer.devices=2", "trainer.strategy=ddp"])):
-        process = start("train", *small, *devices, f"hydra.run.dir={name}")
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
-        beliefs.append(torch.load(f"{name}/checkpoints/last.ckpt", weights_only=True)["state_dict"])
+    two_processes("train", *small, "hydra.run.dir=two")
+    code, _, err = xret("train", *small, "hydra.run.dir=one")
+    assert code == 0, err
+    beliefs = [torch.load(f"{n}/checkpoints/last.ckpt", weights_only=True)["state_dict"] for n in ("one", "two")]
     for name in ("loss", "clean", "seen"):
         one, two = (state[f"belief.robust.{name}"].float() for state in beliefs)
         torch.testing.assert_close(one, two, rtol=1e-2, atol=1e-2)

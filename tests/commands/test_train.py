@@ -163,16 +163,13 @@ def test_mlflow_holds_the_same_record(xret, small):
     assert {"metrics.json", "config.yaml", "curves.png", "answers.png"} <= artifacts
 
 
-def test_two_processes_train_what_one_does(start, small):
+def test_two_processes_train_what_one_does(xret, two_processes, small):
     small = [*small, "encoder/projection=linear", "scheduler=constant"]
-    curves = []
-    for name, devices in (("one", []), ("two", ["trainer.devices=2", "trainer.strategy=ddp"])):
-        process = start("train", *small, *devices, f"hydra.run.dir={name}")
-        out, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
-        assert out.count("| text → image |") == 1
-        state = torch.load(f"{name}/checkpoints/last.ckpt", weights_only=True)
-        curves.append(state["callbacks"]["Checkpoints"]["history"])
+    assert two_processes("train", *small, "hydra.run.dir=two").count("| text → image |") == 1
+    code, _, err = xret("train", *small, "hydra.run.dir=one")
+    assert code == 0, err
+    states = [torch.load(f"{name}/checkpoints/last.ckpt", weights_only=True) for name in ("one", "two")]
+    curves = [state["callbacks"]["Checkpoints"]["history"] for state in states]
     for one, other in zip(*curves, strict=True):
         assert one["train/loss"] == pytest.approx(other["train/loss"], rel=1e-5)
         measured = {name for name in one if name.startswith("val/")}
