@@ -8,6 +8,7 @@ COMMANDS = {
     "evaluate": "measure a trained run again: another split, data set or protocol",
     "compare": "runs side by side: mean, interval, difference to a baseline, verdict, cost",
     "caption": "let a model write more captions for the training pictures, into a table to train on",
+    "clean": "a cleaned copy of a data set, with every change and its reason",
     "cache": "list or clear the stored features of frozen encoders",
 }
 

@@ -2,12 +2,15 @@
 
 import os
 
+import pytest
+
 from xret.data.manifest import Manifest, Row
 from xret.data.table import Table
-from xret.data.writing import place, table
+from xret.data.writing import SUFFIXES, place, table
 
 
-def test_what_is_written_is_read_again(tmp_path):
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_is_written_is_read_again(suffix, tmp_path):
     root, out = tmp_path / "root", tmp_path / "out"
     (root / "sub").mkdir(parents=True)
     out.mkdir()
@@ -35,8 +38,8 @@ def test_what_is_written_is_read_again(tmp_path):
         )
         for r in rows
     ]
-    (out / "pairs.csv").write_text(table(moved), encoding="utf-8")
-    found = Table(str(out / "pairs.csv")).load()
+    (out / f"pairs{suffix}").write_bytes(table(moved, suffix))
+    found = Table(str(out / f"pairs{suffix}")).load()
     assert not found.rejected
     assert [r.inputs for r in found.rows] == [r.inputs for r in moved]
     assert [(r.id, r.group, r.split, r.weight, r.domain, r.lang) for r in found.rows] == [

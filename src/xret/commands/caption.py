@@ -38,7 +38,7 @@ def run(cfg: DictConfig) -> None:
         placed = place(manifest, folder)
         rows = tuple(replace(row, inputs={m: placed.get(r, r) for m, r in row.inputs.items()}) for row in rows)
     part = folder / "pairs.csv.part"
-    part.write_text(table(rows), encoding="utf-8")
+    part.write_bytes(table(rows))
     part.replace(folder / "pairs.csv")
     print(f"{len(manifest.rows)} pairs, {len(written)} captions written by {cfg.model}")
     root = "" if cfg.media else f" data.root={manifest.root}"

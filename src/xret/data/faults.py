@@ -17,10 +17,12 @@ Reason = Literal[
     "duplicate_id",  # the id was used before
     "outside",  # the file lies outside the root
     "missing",  # no such file
-    "too_large",  # more bytes or pixels than may be read
+    "too_large",  # more bytes, pixels or characters than may be read
     "undecodable",  # not a picture, truncated or damaged
     "unsafe",  # a drawing that reads other files, or that grows without bound when drawn
 ]
+
+MAX_CHARACTERS = 1_000_000  # of one text: longer ones are no captions, and each costs every step its time
 
 OnError = Literal["skip", "fail"]
 
@@ -74,8 +76,11 @@ def clean_text(text: str) -> str:
     """Return a text without white space around it.
 
     Raises:
-        RowError: "empty", or "encoding" where bytes that are no UTF-8 were read (they stand as lone surrogates).
+        RowError: "empty", "too_large", or "encoding" where bytes that are no UTF-8 were read (they stand as lone
+            surrogates).
     """
+    if len(text) > MAX_CHARACTERS:
+        raise RowError("too_large", f"{len(text):,} characters of text, at most {MAX_CHARACTERS:,} are read")
     check_encoding(text)
     stripped = text.strip()
     if not stripped:

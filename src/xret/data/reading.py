@@ -3,6 +3,9 @@
 import io
 import stat
 import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -51,17 +54,42 @@ def read_image(path: Path, layer: str, image_px: int, fit: str) -> np.ndarray:
     """
     if fit not in FITS:
         raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
-    if layer not in ("", "line"):
-        raise ValueError(f"layer must be empty or line, got {layer!r}")
-    try:
-        data = _read(path)
-        if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-            picture = _draw(data, layer, image_px, fit)
-        elif layer:
-            raise BrokenMedia("undecodable", f"only an SVG has a layer called {layer}")
-        else:
-            picture = _decode(data, image_px)
+    _check_layer(layer)
+    with _one_kind_of_error():
+        data = _checked(path, layer)
+        picture = _draw(data, layer, image_px, fit) if _is_drawing(data) else _decode(data, image_px)
         return np.ascontiguousarray(np.asarray(_fitted(picture, image_px, fit)).transpose(2, 0, 1))
+
+
+def read_whole(path: Path, layer: str, drawn_px: int) -> Image.Image:
+    """Read a picture in its own size and with its transparency, turned as its EXIF data say.
+
+    Args:
+        path: as for `read_image`.
+        layer: as for `read_image`.
+        drawn_px: longer side at which an SVG is drawn.
+
+    Returns:
+        RGB, or RGBA where something may be transparent.
+
+    Raises:
+        ValueError: ``layer`` is not "" or "line".
+        BrokenMedia: as for `read_image`.
+    """
+    _check_layer(layer)
+    with _one_kind_of_error():
+        data = _checked(path, layer)
+        if _is_drawing(data):
+            picture: Image.Image = Image.open(io.BytesIO(svg.draw(_parsed(data, layer), drawn_px, drawn_px)))
+        else:
+            picture = ImageOps.exif_transpose(_open(data))
+        return picture.convert("RGBA") if _has_transparency(picture) else _on_white(picture)
+
+
+@contextmanager
+def _one_kind_of_error() -> Iterator[None]:
+    try:
+        yield
     except (UserError, BrokenMedia):
         raise
     except RowError as error:
@@ -70,6 +98,23 @@ def read_image(path: Path, layer: str, image_px: int, fit: str) -> np.ndarray:
         raise BrokenMedia("too_large", "not enough memory to decode it") from None
     except Exception as error:  # decoders raise whatever they like
         raise BrokenMedia("undecodable", f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+
+def _check_layer(layer: str) -> None:
+    if layer not in ("", "line"):
+        raise ValueError(f"layer must be empty or line, got {layer!r}")
+
+
+def _checked(path: Path, layer: str) -> bytes:
+    """Return the bytes of a file that has such a layer."""
+    data = _read(path)
+    if layer and not _is_drawing(data):
+        raise BrokenMedia("undecodable", f"only an SVG has a layer called {layer}")
+    return data
+
+
+def _is_drawing(data: bytes) -> bool:
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def _read(path: Path) -> bytes:
@@ -108,10 +153,15 @@ def _decode(data: bytes, image_px: int) -> Image.Image:
     return _on_white(ImageOps.exif_transpose(picture))
 
 
-def _draw(data: bytes, layer: str, image_px: int, fit: str) -> Image.Image:
+def _parsed(data: bytes, layer: str) -> ET.Element:
     root = svg.parse(data, lambda picture: _open(picture).close())
     if layer == "line":
         svg.keep_lines(root)
+    return root
+
+
+def _draw(data: bytes, layer: str, image_px: int, fit: str) -> Image.Image:
+    root = _parsed(data, layer)
 
     def drawn(width: int, height: int) -> Image.Image:
         return _on_white(Image.open(io.BytesIO(svg.draw(root, width, height))))
@@ -123,13 +173,17 @@ def _draw(data: bytes, layer: str, image_px: int, fit: str) -> Image.Image:
     return drawn(image_px * (_LONGEST if wide else 1), image_px * (1 if wide else _LONGEST))
 
 
+def _has_transparency(picture: Image.Image) -> bool:
+    return picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info
+
+
 def _on_white(picture: Image.Image) -> Image.Image:
     """Return 8-bit RGB of a picture of any mode."""
     if picture.mode[0] in "IF":  # I;16, I, F: one channel of more than 8 bits
         grey = np.nan_to_num(np.asarray(picture, dtype=np.float64))
         grey = grey / 257 if picture.mode.startswith("I;16") or grey.max() > 255 else grey
         return Image.fromarray(grey.clip(0, 255).round().astype(np.uint8)).convert("RGB")
-    if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
+    if _has_transparency(picture):
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, (*_WHITE, 255))
         return Image.alpha_composite(white, picture).convert("RGB")
