@@ -25,7 +25,7 @@ def test_what_comes_from_the_data_is_never_markup():
 
 def test_what_went_and_what_came_is_marked():
     made = read([Change("a", "text", "text", "html", "a very red box", "a red boxes", "why")])
-    assert "<del>very " in made
+    assert re.search("<del> ?very ?</del>", made)
     assert "<del>box</del>" in made
     assert "<ins>boxes</ins>" in made
 
@@ -45,7 +45,7 @@ def test_a_proposal_that_many_rows_share_is_shown_once_and_the_surest_first():
     failed = Change("8", "labels", "colour", "fuzzy", "x", "x", "failed: y", applied=False, evidence=0.0)
     made = read([*many, sure, failed])
     assert made.count("data-n=") == 2
-    assert made.index("bleu") < made.index("rad")
+    assert made.index("<td>9</td>") < made.index("<td>0</td>")
     assert "Proposals: 2, 2 shown" in made
 
 
