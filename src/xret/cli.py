@@ -8,6 +8,7 @@ COMMANDS = {
     "evaluate": "measure a trained run again: another split, data set or protocol",
     "compare": "runs side by side: mean, interval, difference to a baseline, verdict, cost",
     "caption": "let a model write more captions for the training pictures, into a table to train on",
+    "dirty": "plant known dirt in a data set, into a table to clean and to train on",
     "cache": "list or clear the stored features of frozen encoders",
 }
 
