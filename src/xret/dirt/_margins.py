@@ -4,10 +4,16 @@ import random
 
 from PIL import Image, ImageChops
 
-# where the picture stands between its margins, (left share, top share); None: no margins on this axis
-_PLACES: dict[str, tuple[tuple[float | None, float | None], ...]] = {
-    "seen": ((0.5, 0.5), (0.5, 0.5), (0.5, 0.3), (0.28, 0.5), (0.5, None), (0.2, 0.75)),
-    "unseen": ((0.46, 0.54), (0.54, 0.46), (0.5, 0.66), (0.7, 0.5), (None, 0.5), (0.8, 0.25)),
+# where the picture stands between its margins: left share, top share, and whether only its shorter side gets some
+_PLACES = {
+    "seen": (
+        *((0.5, 0.5, False), (0.5, 0.5, False), (0.5, 0.3, False), (0.28, 0.5, False), (0.2, 0.75, False)),
+        (0.5, 0.5, True),
+    ),
+    "unseen": (
+        *((0.46, 0.54, False), (0.54, 0.46, False), (0.5, 0.66, False), (0.7, 0.5, False), (0.8, 0.25, False)),
+        (0.45, 0.55, True),
+    ),
 }
 _COLOURS = {  # white and pale ones first, twice as likely as the others
     "seen": (
@@ -44,9 +50,11 @@ def framed(
         RGB; and colour, ``frame`` (where the picture was put) and ``box`` (where its subject is), both left, top,
         right, bottom in pixels of the result.
     """
-    left, top = rng.choice(_PLACES[pool])
+    *place, squarer = rng.choice(_PLACES[pool])
     colour = rng.choice(_COLOURS[pool][: _PALE if rng.random() < 0.5 else None])
-    shares = [0.0 if at is None else rng.uniform(least, most) for at in (left, top)]
+    shares = [rng.uniform(least, most) for _ in place]
+    if squarer:
+        shares[int(picture.width < picture.height)] = 0.0
     sides = [side / (1 - share) for side, share in zip(picture.size, shares, strict=True)]
     scale = min(1.0, max_px / max(sides))
     if scale < 1:
@@ -54,8 +62,8 @@ def framed(
         picture = picture.resize(size, Image.Resampling.BICUBIC)
     whole = tuple(max(part, round(side * scale)) for part, side in zip(picture.size, sides, strict=True))
     at = [
-        0 if place is None else round((side - part) * min(0.9, max(0.1, place + rng.uniform(-0.05, 0.05))))
-        for place, side, part in zip((left, top), whole, picture.size, strict=True)
+        round((side - part) * (share + rng.uniform(-0.05, 0.05)))
+        for share, side, part in zip(place, whole, picture.size, strict=True)
     ]
     plain = Image.new("RGB", (whole[0], whole[1]), colour)
     result = plain.copy()

@@ -70,9 +70,10 @@ Way = Callable[[str, str, random.Random], list[str]]
 
 
 def _case(value: str, pool: str, rng: random.Random) -> list[str]:
+    """Return a value in capitals, small letters or with one capital (seen), or as caps lock or title (unseen)."""
     if pool == "seen":
-        return [value.upper(), value.capitalize()]
-    return [value.title(), value.swapcase()] if value != value.title() else [value.swapcase()]
+        return [value.upper(), value.lower(), value.capitalize()]
+    return [value[:1].lower() + value[1:].upper(), *([value.title()] if value.title() != value.capitalize() else [])]
 
 
 def _number(value: str, pool: str, rng: random.Random) -> list[str]:
