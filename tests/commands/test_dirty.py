@@ -53,7 +53,9 @@ def dirty(xret, goods):
     """Dirty the table; returns its rows and those of the dirt."""
 
     def run(name, *arguments, path=goods):
-        code, out, err = xret("dirty", "data=table", f"data.path={path}", *arguments, f"hydra.run.dir={name}")
+        code, out, err = xret(
+            "dirty", "data=table", f"data.path={path}", "workers=0", *arguments, f"hydra.run.dir={name}"
+        )
         assert code == 0, err
         assert out.rstrip().endswith(f"train data=table data.path={Path(name, 'pairs.csv').resolve()}")
         return table(f"{name}/pairs.csv"), table(f"{name}/dirt.csv")
@@ -147,9 +149,9 @@ def digests(folder):
 
 
 def test_the_seed_decides_every_byte(dirty):
-    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        dirty(name, f"dirt.seed={seed}")
-    assert digests("a") == digests("b")
+    for name, seed, workers in (("a", 0, 0), ("b", 0, 2), ("c", 1, 0)):
+        dirty(name, f"dirt.seed={seed}", f"workers={workers}")
+    assert digests("a") == digests("b"), "one process and two do the same"
     facts = [json.loads(Path(name, "dirt.json").read_text()) for name in "abc"]
     for key in ("sha256", "pairs_sha256", "images_sha256"):
         assert facts[0][key] == facts[1][key] != facts[2][key]
@@ -208,6 +210,7 @@ def test_the_table_is_what_the_source_of_tables_reads(dirty, goods):
         (["dirt=mixd"], "did you mean mixed?"),
         (["dirt.captions.promotions=0.1"], "did you mean dirt.captions.promotion"),
         (["dirt.captions.html=2"], "html must be in [0, 1], got 2"),
+        (["workers=-1"], "workers must not be negative"),
         (["dirt.pool=uneen"], "pool must be seen or unseen"),
         (["dirt.splits=[trian]"], "splits must hold some of train, val, test"),
         (["dirt.labels.attributes=[styl]"], "has no attribute 'styl'; it has maker, style"),

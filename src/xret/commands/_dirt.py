@@ -49,8 +49,14 @@ class Dirty:
         return out.getvalue()
 
 
-def plant(recipe: "Recipe", manifest: "Manifest", folder: Path) -> Dirty:
+def plant(recipe: "Recipe", manifest: "Manifest", folder: Path, workers: int = 0) -> Dirty:
     """Plant dirt in the rows of the recipe's splits; changed pictures are written below ``folder/images``.
+
+    Args:
+        recipe: what is planted.
+        manifest: whose rows get dirty; each with a split.
+        folder: to write to.
+        workers: processes that read and write pictures; 0 does it in this one.
 
     Raises:
         UserError: the data has not what is to be dirtied, or nothing was planted.
@@ -66,7 +72,7 @@ def plant(recipe: "Recipe", manifest: "Manifest", folder: Path) -> Dirty:
             text, found = recipe.captions(rows[name].inputs["text"], name, recipe.draws)
             rows[name] = _with(rows[name], "text", text)
             planted.setdefault(name, []).extend(found)
-    pictures = soil(recipe, _refs(rows, chosen), manifest.root, folder) if recipe.images else Soiled()
+    pictures = soil(recipe, _refs(rows, chosen), manifest.root, folder, workers) if recipe.images else Soiled()
     for name in chosen:
         if (ref := rows[name].inputs.get("image", "")) in pictures.files:
             rows[name] = _with(rows[name], "image", pictures.files[ref])

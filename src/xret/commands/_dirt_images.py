@@ -5,20 +5,28 @@ import io
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from xret.dirt import Planted
+    from xret.dirt.draws import Draws
+    from xret.dirt.images import Images
     from xret.dirt.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _DRAWING_PX = 512  # longer side of a drawing (SVG), which has no pixels of its own
+_CHUNK = 8  # pictures that a process takes at a time
 _REPORT_S = 10.0  # between two lines of progress where no one watches
 
 
@@ -37,32 +45,57 @@ class Soiled:
     lost: int = 0
 
 
-def soil(recipe: "Recipe", refs: Iterable[str], root: Path, folder: Path) -> Soiled:
-    """Write dirty pictures below ``folder/images``, one after the other.
+def soil(recipe: "Recipe", refs: Iterable[str], root: Path, folder: Path, workers: int = 0) -> Soiled:
+    """Write dirty pictures below ``folder/images``.
 
     Args:
         recipe: with images.
         refs: of the pictures, relative to the root; each counts once.
         root: folder of the pictures.
         folder: to write to.
+        workers: processes that read and write them; 0 does it in this one.
     """
-    from xret.data.reading import BrokenMedia
-
     assert recipe.images is not None
     found = Soiled()
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    for ref in _watched([ref for ref in dict.fromkeys(refs) if recipe.images.wants(ref, recipe.draws)]):
-        try:
-            picture = recipe.images(opened(root, ref), ref, recipe.draws)
-        except BrokenMedia as error:
-            log.debug("%s: %s", ref, error)
+    wanted = [ref for ref in dict.fromkeys(refs) if recipe.images.wants(ref, recipe.draws)]
+    one = partial(_one, recipe.images, recipe.draws, root, folder)
+    for ref, file, planted in _watched(_mapped(one, wanted, workers), len(wanted)):
+        if file is None:
             found.lost += 1
-            continue
-        if picture is not None:
-            found.files[ref] = f"images/{_file_name(ref)}{picture.suffix}"
-            (folder / found.files[ref]).write_bytes(picture.data)
-            found.planted[ref] = [replace(one, before=ref, after=found.files[ref]) for one in picture.planted]
+        elif planted:
+            found.files[ref], found.planted[ref] = file, planted
     return found
+
+
+def _one(
+    images: "Images", draws: "Draws", root: Path, folder: Path, ref: str
+) -> tuple[str, str | None, list["Planted"]]:
+    """Write one dirty picture; return its reference, its file, None where it cannot be read, and what was planted."""
+    from xret.data.reading import BrokenMedia
+
+    try:
+        picture = images(opened(root, ref), ref, draws)
+    except BrokenMedia as error:
+        log.debug("%s: %s", ref, error)
+        return ref, None, []
+    if picture is None:
+        return ref, "", []
+    file = f"images/{_file_name(ref)}{picture.suffix}"
+    (folder / file).write_bytes(picture.data)
+    return ref, file, [replace(one, before=ref, after=file) for one in picture.planted]
+
+
+def _mapped(one: Callable[[str], T], refs: Sequence[str], workers: int) -> Iterator[T]:
+    """Yield what a function makes of each reference, in order."""
+    if not workers:
+        yield from map(one, refs)
+        return
+    pool = ProcessPoolExecutor(workers, get_context("spawn"))  # a fork would take the threads' locks along
+    try:
+        yield from pool.map(one, refs, chunksize=_CHUNK)
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C waits for no more than what has begun
 
 
 def _file_name(ref: str) -> str:
@@ -95,18 +128,17 @@ def opened(root: Path, ref: str) -> "Image.Image":
     return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
 
 
-def _watched(refs: Sequence[str]) -> Iterator[str]:
-    """Pass references on; show rate and time left as a bar on a terminal, else as a line every few seconds."""
+def _watched(parts: Iterable[T], total: int) -> Iterator[T]:
+    """Pass parts on; show rate and time left as a bar on a terminal, else as a line every few seconds."""
     from tqdm import tqdm
 
     if sys.stderr.isatty():
-        yield from tqdm(refs, desc="dirtying pictures", unit="", leave=False)
+        yield from tqdm(parts, desc="dirtying pictures", total=total, unit="", leave=False)
         return
     begin = said = time.monotonic()
-    for done, ref in enumerate(refs, start=1):
-        yield ref
+    for done, part in enumerate(parts, start=1):
+        yield part
         now = time.monotonic()
-        if now - said >= _REPORT_S and done < len(refs):
+        if now - said >= _REPORT_S and done < total:
             said, rate = now, done / (now - begin)
-            left_s = (len(refs) - done) / rate
-            log.info("pictures: %d of %d, %.0f/s, %.0f s left", done, len(refs), rate, left_s)
+            log.info("pictures: %d of %d, %.0f/s, %.0f s left", done, total, rate, (total - done) / rate)

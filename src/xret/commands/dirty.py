@@ -28,10 +28,12 @@ def run(cfg: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if (folder / "pairs.csv").exists():
         raise UserError(f"{folder} holds pairs.csv already; choose another folder with hydra.run.dir=DIR")
+    if cfg.workers < 0:
+        raise UserError(f"workers must not be negative, got {cfg.workers}; 0 works in one process")
     recipe = build(cfg.dirt, "dirt")
     manifest: Manifest = build(cfg.data, "data").load()
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
-    dirty = plant(recipe, manifest, folder)
+    dirty = plant(recipe, manifest, folder, cfg.workers)
     if dirty.lost:
         log.warning("%d pictures cannot be read and stay as they are", dirty.lost)
     pairs = table(_placed(manifest, dirty, folder))
