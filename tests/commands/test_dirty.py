@@ -111,6 +111,7 @@ def test_both_rows_of_a_picture_show_the_same_dirty_file_and_its_true_box(dirty)
     assert all(len(files) == 1 for files in shown.values())
     assert {d["kind"] for d in dirt} == {"margins"}
     for one in dirt:
+        assert one["after"].endswith(".png")
         what = json.loads(one["planted"])
         pixels = np.asarray(Image.open(Path("out", one["after"]))).astype(int)
         ground = [int(what["colour"][i : i + 2], 16) for i in (1, 3, 5)]

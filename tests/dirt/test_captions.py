@@ -78,6 +78,29 @@ def test_without_its_phrase_the_caption_is_there_again(kind, pool):
     assert {"around", "after"} <= places <= {"around", "after", "before", "inside"}
 
 
+def test_no_phrase_is_torn_by_another_and_none_is_said_again_with_the_caption():
+    captions = Captions(**{**NONE, "promotion": 1.0, "boilerplate": 1.0, "repeats": 1.0})
+    for seed in range(100):
+        dirty, planted = captions(CAPTION, "row", Draws(seed))
+        for one in planted[1:]:
+            for part in filter(None, one.what["phrase"].split("{caption}")):
+                assert dirty.count(part) >= 1
+        assert planted[0].kind == "repeats"
+        assert {p.kind for p in planted[1:]} == {"promotion", "boilerplate"}
+
+
+def test_a_full_stop_goes_where_the_phrase_runs_on():
+    for caption, kept in (("A dog.", "A dog"), ("一只狗。", "一只狗"), ("A dog...", "A dog..."), ("A dog!", "A dog!")):
+        for row in ROWS[:60]:
+            dirty, (planted,) = only("promotion", foreign=0.0)(caption, row, Draws())
+            before, mark, behind = planted.what["phrase"].partition("{caption}")
+            if mark:
+                assert dirty == f"{before}{kept if behind else caption}{behind}"
+            elif planted.what["place"] == "after":
+                assert dirty.startswith(kept)
+                assert not kept[-1].isalpha() or not dirty.startswith(caption)
+
+
 def test_the_shop_has_one_to_four_phrases_and_promotion_has_many():
     counts = set()
     for seed in range(12):

@@ -82,6 +82,19 @@ def test_margins_take_the_share_of_the_side_that_was_asked_for(least, most):
     assert max(margins) - min(margins) > 0.8 * (most - least)
 
 
+@pytest.mark.parametrize("size", [(96, 40), (40, 96)])
+def test_margins_on_one_axis_alone_make_a_picture_squarer(size):
+    seen = 0
+    for name in NAMES:
+        found = only("margins", least=0.2, max_px=2000)(photograph(size), name, Draws())
+        height, width, _ = opened(found).shape
+        left, top, right, bottom = found.planted[0].what["frame"]
+        if (right - left == width) != (bottom - top == height):
+            seen += 1
+            assert (right - left == width) == (size[0] > size[1])
+    assert seen > 3
+
+
 def test_large_pictures_become_smaller_within_their_margins():
     for name in NAMES[:20]:
         found = only("margins", max_px=64)(photograph((320, 240)), name, Draws())
@@ -178,7 +191,11 @@ def test_shares_are_within_five_sigma(kind):
 def test_what_wants_no_dirt_gets_none_and_what_wants_it_gets_it():
     images = Images(margins=0.2, watermark=0.2, rotation=0.1, jpeg=0.1)
     for name in NAMES:
-        assert images.wants(name, Draws()) == (images(photograph(), name, Draws()) is not None)
+        found = images(photograph(), name, Draws())
+        assert images.wants(name, Draws()) == (found is not None)
+        if found is not None:
+            kind = Image.open(io.BytesIO(found.data)).format
+            assert (kind, found.suffix) in {("PNG", ".png"), ("JPEG", ".jpg")}
 
 
 def test_same_name_and_seed_same_bytes():
