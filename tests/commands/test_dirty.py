@@ -28,7 +28,7 @@ def table(path):
 def goods(tmp_path_factory):
     """The path of a table: two captions for each of 60 pictures, one of them a drawing, one broken."""
     folder = tmp_path_factory.mktemp("goods")
-    rows = [["id", "image", "text", "group", "split", "weight", "lang", "style", "maker"]]
+    rows = [["id", "image", "text", "group", "split", "weight", "lang", "style", "maker", "shop"]]
     for number in range(GROUPS):
         name = f"{number}.png"
         picture = Image.new("RGBA", (32, 24), (0, 0, 0, 0))
@@ -42,7 +42,7 @@ def goods(tmp_path_factory):
         for caption in range(2):
             text = f"A blue ball number {number}, picture {caption}."
             facts = [f"g{number}", SPLITS[number % 5], "0.5", "en", ("retro style", "modern", "toys")[number % 3]]
-            rows.append([f"{number}/{caption}", name, text, *facts, f"maker {number} {caption}"])
+            rows.append([f"{number}/{caption}", name, text, *facts, f"maker {number} {caption}", "one"])
     with (folder / "pairs.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     return folder / "pairs.csv"
@@ -69,7 +69,7 @@ def test_the_dirt_table_tells_exactly_what_differs(dirty, goods):
     assert [r["id"] for r in rows] == [r["id"] for r in before]
     changed = set()
     for old, new in zip(before, rows, strict=True):
-        for field in ("group", "split", "weight", "lang", "maker"):
+        for field in ("group", "split", "weight", "lang", "maker", "shop"):
             assert new[field] == old[field]
         changed |= {(old["id"], f) for f in ("text", "style") if new[f] != old[f]}
         clean = f"media/{old['image']}"
@@ -192,7 +192,7 @@ def test_pools_dirty_the_same_rows_with_other_things(dirty):
 def test_shares_of_a_data_set_are_within_five_sigma(dirty):
     _, dirt = dirty("out", "dirt=labels", "dirt.labels.share=0.4")
     assert abs(len(dirt) - 0.4 * 2 * GROUPS) < 5 * math.sqrt(2 * GROUPS * 0.4 * 0.6)
-    assert {d["field"] for d in dirt} == {"style"}, "a maker of one row alone is no label"
+    assert {d["field"] for d in dirt} == {"style"}, "neither what all rows share nor what one has alone is a label"
 
 
 def test_the_table_is_what_the_source_of_tables_reads(dirty, goods):
@@ -202,7 +202,7 @@ def test_the_table_is_what_the_source_of_tables_reads(dirty, goods):
     for old, new, row in zip(before.rows, after.rows, rows, strict=True):
         assert (new.id, new.group, new.split, new.weight, new.lang) == (old.id, old.group, old.split, 0.5, "en")
         assert new.inputs == {"text": row["text"], "image": row["image"]}
-        assert new.attributes == {"style": row["style"], "maker": row["maker"]}
+        assert new.attributes == {"style": row["style"], "maker": row["maker"], "shop": "one"}
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_the_table_is_what_the_source_of_tables_reads(dirty, goods):
         (["workers=-1"], "workers must not be negative"),
         (["dirt.pool=uneen"], "pool must be seen or unseen"),
         (["dirt.splits=[trian]"], "splits must hold some of train, val, test"),
-        (["dirt.labels.attributes=[styl]"], "has no attribute 'styl'; it has maker, style"),
+        (["dirt.labels.attributes=[styl]"], "has no attribute 'styl'; it has maker, shop, style"),
         (["dirt.swapped.what=audio"], "has no audio; it has"),
         (["dirt=labels", "dirt.labels.share=0"], "nothing was planted in the 120 rows of train, val, test"),
         (["dirt=captions", "dirt.captions=null"], "needs one of captions, images, labels and swapped"),

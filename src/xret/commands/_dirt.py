@@ -132,13 +132,13 @@ def _relabel(recipe: "Recipe", rows: dict[str, "Row"], chosen: list[str], plante
 
 
 def _label_names(rows: Iterable["Row"]) -> list[str]:
-    """Return the attributes whose values recur."""
+    """Return the attributes that have several values, which recur."""
     values: dict[str, list[str]] = {}
     for row in rows:
         for name, value in row.attributes.items():
             if value:
                 values.setdefault(name, []).append(value)
-    return [name for name, held in values.items() if len(held) >= _REPEATS * len(set(held))]
+    return [name for name, held in values.items() if 1 < len(set(held)) <= len(held) / _REPEATS]
 
 
 def facts(dirty: Dirty, pairs: str, folder: Path) -> dict[str, Any]:

@@ -8,8 +8,9 @@ scored. Each kind of dirt is a class in a file of its own, and `xret.dirt.recipe
     labels(name, value, row, draws, taken) -> (value, [Planted])
     swapped(rows, groups, draws)  -> the row whose partner each row is given
 
-``draws`` is a `xret.dirt.draws.Draws`: what is drawn for a row depends on the seed and the id of the row alone, neither
-on its place nor on other rows. Only a swap needs two: a row that is added may change the partners of its neighbours.
+``draws`` is a `xret.dirt.draws.Draws`: what is drawn for a row depends on the seed and the id of the row (of a picture:
+on its reference), neither on its place nor on other rows. Two things look at others: a swap, where a row that is added
+may change the partners of its neighbours, and labels, which are never written as another label that there is.
 
 Whatever could be learnt by heart (phrases, names, fonts, colours, placements, opacities, spellings) comes from pools in
 two disjoint halves: a cleaner is developed on ``seen`` and measured on ``unseen``.

@@ -20,7 +20,7 @@ class Labels:
     Args:
         share: of the rows, for each attribute.
         variants: spellings of one value beside its own, at most.
-        attributes: names of those that are labels; []: all whose values occur in two rows on average.
+        attributes: names of those that are labels; []: all with several values, each in two rows on average.
 
     Raises:
         ValueError: share is outside [0, 1], or variants below 1.
