@@ -125,6 +125,8 @@ def opened(root: Path, ref: str) -> "Image.Image":
             svg.keep_lines(drawing)
         return Image.open(io.BytesIO(svg.draw(drawing, _DRAWING_PX, _DRAWING_PX))).convert("RGBA")
     picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    if picture.mode.startswith("I;16"):  # Pillow would take all but the darkest of 65,536 levels for white
+        picture = picture.convert("I").point(lambda level: level / 257).convert("L")
     return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
 
 
