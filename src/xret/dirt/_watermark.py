@@ -39,7 +39,7 @@ class Mark:
         text: what is written.
         font: file of matplotlib's fonts without its ending, or "".
         colour: of the letters; bright ones have a dark shadow, without which none would see them on white.
-        opacity: of the letters.
+        opacity: of the letters where they are thick enough to cover a pixel.
         place: share of the free room left and above of it; None: tiled.
         angle_deg: how far it is turned.
         width: of the text, as a share of the picture's.
