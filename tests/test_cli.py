@@ -53,6 +53,7 @@ def test_help_of_a_command_names_groups_and_options():
         (["train", "miner=semihard", "miner.margin=3", "data=table", "data.path=x.csv"], ""),
         (["evaluate"], "run"),
         (["evaluate", "run=/nowhere"], "is no run folder"),
+        (["dirty", "dirt=caption"], "did you mean captions"),
         (["cache", "action=wipe"], "action must be list or clear"),
     ],
 )
