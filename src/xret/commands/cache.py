@@ -1,5 +1,6 @@
-"""``xret cache``: list or clear the stored features of frozen encoders."""
+"""``xret cache``: list or clear the stored features of frozen encoders, and data that were dirtied or cleaned."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -25,5 +26,11 @@ def run(cfg: DictConfig) -> None:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         print(f"{entry.key[:12]}  {entry.modality:<6} {shape:<18} {entry.bytes / 1e6:>9.1f} MB  used {used}")
     total = sum(entry.bytes for entry in entries)
+    for folder in sorted(path for path in (cache.root / "data").glob("[0-9a-f]*") if path.is_dir()):
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.stat().st_mtime))
+        print(f"{folder.name[:12]}  data   {'dirtied or cleaned':<18} {size / 1e6:>9.1f} MB  used {used}")
+        if cfg.action == "clear":
+            shutil.rmtree(folder, ignore_errors=True)
     done = "removed" if cfg.action == "clear" else "stored"
     print(f"{len(entries)} {done}, {total / 1e6:.1f} MB, in {cache.root}")

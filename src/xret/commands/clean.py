@@ -4,8 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,8 @@ from xret._errors import UserError
 if TYPE_CHECKING:
     from xret.clean.audit import Change
     from xret.clean.recipe import Recipe
-    from xret.commands._cleaning import Accepted, Cleaned
-    from xret.data.manifest import Manifest, Row
+    from xret.commands._cleaning import Accepted
+    from xret.data.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -110,37 +109,23 @@ def _claim(folder: Path, key: str) -> None:
 
 
 def _clean(cfg: DictConfig, folder: Path, manifest: "Manifest", recipe: "Recipe") -> None:
-    from xret.clean.audit import parquet
-    from xret.commands._cleaning import Job, captions, labels, pictures
+    from xret.clean.recipe import KINDS
+    from xret.commands._cleaned import Plan, clean_into
     from xret.commands._cleaning_report import page
-    from xret.data.writing import SUFFIXES, table
+    from xret.data.writing import SUFFIXES
     from xret.run.folder import write_whole
 
-    accepted = _accepted(cfg.accept)
-    steps = {kind: _without(recipe.steps(kind), cfg.undo) for kind in ("text", "image", "labels", "pairs")}
-    job = Job({}, accepted, manifest.root, folder, cfg.drawn_px)
-    _learn(cfg, folder, manifest, steps, job)
-    parts = folder / ".clean"
-    texts = [r.inputs["text"] for r in manifest.rows if "text" in r.inputs]
-    refs = [r.inputs["image"] for r in manifest.rows if "image" in r.inputs]
-    text_job, image_job = replace(job, steps=steps["text"]), replace(job, steps=steps["image"])
-    found = {("text", "text"): captions(text_job, list(dict.fromkeys(texts)), parts, cfg.workers)}
-    found["image", "image"] = pictures(image_job, list(dict.fromkeys(refs)), parts, cfg.workers)
-    for name in cfg.attributes:
-        found["labels", name] = labels(steps["labels"], manifest.rows, name, accepted)
-    rows, changes = _applied(manifest, found)
-    trail = [*_unread(manifest), *changes]
-    rows = _with_media(replace(manifest, rows=tuple(rows)), folder, found["image", "image"])
     suffix = next((s for s in SUFFIXES if str(cfg.data.get("path", "")).lower().endswith(s)), ".csv")
-    written = folder / f"pairs{suffix}"
-    write_whole(folder / "changes.parquet", lambda file: file.write(parquet(trail)))
+    steps = {kind: _without(recipe.steps(kind), cfg.undo) for kind in KINDS}
+    bounds = {name: cfg[name] for name in ("drawn_px", "fit_pictures", "workers")}
+    plan = Plan(steps, _accepted(cfg.accept), cfg.source or "", tuple(cfg.attributes), suffix=suffix, **bounds)
     write_whole(folder / "config.yaml", lambda file: file.write(OmegaConf.to_yaml(cfg, resolve=True).encode()))
-    write_whole(written, lambda file: file.write(table(rows, suffix)))
-    counts = {"rows read": len(manifest.rows) + len(manifest.rejected), "rows written": len(rows)}
-    html = page(folder, manifest, trail, counts, cfg)
+    done = clean_into(folder, plan, manifest)
+    counts = {"rows read": len(manifest.rows) + len(manifest.rejected), "rows written": done.rows}
+    html = page(folder, manifest, done.trail, counts, cfg)
     write_whole(folder / "report.html", lambda file: file.write(html.encode()))
-    shutil.rmtree(parts)
-    _tell(cfg, folder, written, trail, counts)
+    shutil.rmtree(folder / ".clean")
+    _tell(folder, done.path, done.trail, counts)
 
 
 def _without(steps: "dict[str, Any]", undone: Sequence[str]) -> dict[str, Any]:
@@ -162,78 +147,7 @@ def _accepted(path: str | None) -> "Accepted":
     return frozenset((r.get("step", ""), r.get("before", ""), r.get("after")) for r in found)
 
 
-def _learn(cfg: DictConfig, folder: Path, manifest: "Manifest", steps: "dict[str, dict[str, Any]]", job: Any) -> None:  # noqa: ANN401 - a Job
-    """Let steps learn from the training rows, or take what they learnt before a kill."""
-    from xret.commands._cleaning import learn_captions, learn_pictures
-    from xret.run.folder import write_whole
-
-    kept = folder / ".clean/learnt.json"
-    learning = {n: s for kind in ("text", "image") for n, s in steps[kind].items() if hasattr(s, "fit")}
-    if kept.is_file():
-        for name, state in json.loads(kept.read_text()).items():
-            learning[name].restore(state)
-        return
-    training = [row for row in manifest.rows if row.split == "train"]
-    learn_captions(steps["text"], training, cfg.source or "")
-    learn_pictures(steps["image"], training, cfg.source or "", cfg.fit_pictures, job)
-    states = json.dumps({name: step.state() for name, step in learning.items()})
-    write_whole(kept, lambda file: file.write(states.encode()))
-
-
-def _applied(
-    manifest: "Manifest", found: "dict[tuple[str, str], dict[str, Cleaned]]"
-) -> "tuple[list[Row], list[Change]]":
-    """Return the rows that stay, with their new values, and every change."""
-    rows: list[Row] = []
-    changes: list[Change] = []
-    for row in manifest.rows:
-        inputs, attributes, stays = dict(row.inputs), dict(row.attributes), True
-        for (kind, field), cleaned in found.items():
-            values = attributes if kind == "labels" else inputs
-            if not values.get(field):
-                continue
-            after, edits = cleaned[values[field]]
-            changes.extend(_changes(row.id, kind, field, edits))
-            values[field] = after or ""
-            stays &= after is not None
-        if stays:
-            rows.append(replace(row, inputs=inputs, attributes=attributes))
-    return rows, changes
-
-
-def _changes(row: str, kind: str, field: str, edits: Sequence[Any]) -> "Iterator[Change]":
-    from xret.clean.audit import Change
-
-    for step, before, after, reason, applied, evidence in edits:
-        yield Change(row, "read" if step == "read" else kind, field, step, before, after, reason, applied, evidence)
-
-
-def _unread(manifest: "Manifest") -> "Iterator[Change]":
-    """Yield the rows that the source itself could not read."""
-    from xret.clean.audit import Change
-
-    for rejected in manifest.rejected:
-        yield Change(rejected.row, "read", "", "read", "", None, f"{rejected.reason}: {rejected.detail}")
-
-
-def _with_media(kept: "Manifest", folder: Path, pictures: "dict[str, Cleaned]") -> "list[Row]":
-    """Return the rows with references into the folder; pictures that did not change are put there as links."""
-    from xret.data.writing import place
-
-    made = {after for ref, (after, _) in pictures.items() if after != ref}
-
-    def old(row: "Row") -> "Row":
-        return replace(row, inputs={m: ref for m, ref in row.inputs.items() if m != "text" and ref not in made})
-
-    placed = place(replace(kept, rows=tuple(old(row) for row in kept.rows)), folder)
-    media = {ref: placed.get(ref, ref) for row in kept.rows for m, ref in row.inputs.items() if m != "text"}
-    return [
-        replace(row, inputs={m: ref if m == "text" else media[ref] for m, ref in row.inputs.items()})
-        for row in kept.rows
-    ]
-
-
-def _tell(cfg: DictConfig, folder: Path, written: Path, trail: "Sequence[Change]", counts: dict[str, int]) -> None:
+def _tell(folder: Path, written: Path, trail: "Sequence[Change]", counts: dict[str, int]) -> None:
     from xret.clean.audit import table
 
     print(f"{counts['rows read']} rows read, {counts['rows written']} written")

@@ -2,9 +2,10 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +15,7 @@ from xret._errors import UserError
 if TYPE_CHECKING:
     from xret.commands._dirt import Dirty
     from xret.data.manifest import Manifest, Row
+    from xret.dirt.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +23,7 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig) -> None:
     """Write ``pairs.csv`` and its pictures, ``dirt.csv`` that tells what was planted, and ``dirt.json`` with hashes."""
     from xret.commands._assembly import build
-    from xret.commands._dirt import facts, plant
     from xret.data.split import first_groups
-    from xret.data.writing import table
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if (folder / "pairs.csv").exists():
@@ -33,18 +33,30 @@ def run(cfg: DictConfig) -> None:
     recipe = build(cfg.dirt, "dirt")
     manifest: Manifest = build(cfg.data, "data").load()
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
-    dirty = plant(recipe, manifest, folder, cfg.workers)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"data": manifest.name, "data_hash": manifest.digest(), "dirt": OmegaConf.to_container(cfg.dirt)}
+    found = dirty_into(folder, recipe, manifest, cfg.workers, settings)
+    counts = ", ".join(f"{count} {kind}" for kind, count in found["planted"].items())
+    print(f"{len(manifest.rows)} pairs, {found['rows']} of them dirty: {counts}")
+    print(f"next: python -m xret train data=table data.path={folder / 'pairs.csv'}")
+
+
+def dirty_into(
+    folder: Path, recipe: "Recipe", manifest: "Manifest", workers: int, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write a dirty data set into a folder and return the facts that are in ``dirt.json``, behind ``settings``."""
+    from xret.commands._dirt import facts, plant
+    from xret.data.writing import table
+
+    dirty = plant(recipe, manifest, folder, workers)
     if dirty.lost:
         log.warning("%d pictures cannot be read and stay as they are", dirty.lost)
     pairs = table(_placed(manifest, dirty, folder))
-    settings = {"data": manifest.name, "data_hash": manifest.digest(), "dirt": OmegaConf.to_container(cfg.dirt)}
     found = {**settings, **facts(dirty, pairs, folder)}
     _write(folder / "dirt.csv", dirty.table().encode())
     _write(folder / "dirt.json", (json.dumps(found, indent=2, ensure_ascii=False) + "\n").encode())
     _write(folder / "pairs.csv", pairs)
-    counts = ", ".join(f"{count} {kind}" for kind, count in found["planted"].items())
-    print(f"{len(manifest.rows)} pairs, {found['rows']} of them dirty: {counts}")
-    print(f"next: python -m xret train data=table data.path={folder / 'pairs.csv'}")
+    return found
 
 
 def _placed(manifest: "Manifest", dirty: "Dirty", folder: Path) -> "tuple[Row, ...]":

@@ -34,9 +34,9 @@ def run(cfg: DictConfig) -> None:
         raise UserError("wise=best is chosen in training; give a number between 0 (the start) and 1 (what was trained)")
     trained = open_run(Path(cfg.run), cfg.trust, cfg.wise)
     stored = trained.cfg
-    settings = OmegaConf.create(
-        {**stored, "batch": cfg.batch, "cache": cfg.cache, "limit": None, "data": cfg.get("data") or stored.data}
-    )
+    settings = OmegaConf.create({**stored, "batch": cfg.batch, "cache": cfg.cache, "limit": None})
+    if cfg.get("data") is not None:
+        settings.data, settings.dirt, settings.clean = cfg.data, None, None
     protocol = build(cfg.get("protocol") or stored.protocol, "protocol")
     if cfg.get("protocol") is None:
         protocol = of_split(protocol, "test" if cfg.split == "target" else cfg.split)
@@ -76,15 +76,16 @@ class _Found:
 
 def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: Any) -> _Found:  # noqa: ANN401
     """Measure a split; on the run's own data the ridge baseline stands beside it, and where asked for an attack."""
-    from xret.commands._assembly import build, prepare
+    from xret.commands._assembly import prepare
     from xret.commands._attacked import Robust
+    from xret.commands._made import load
     from xret.commands._measure import Ridge, encode_split, measure, of_split, require
     from xret.commands._needs import Needs, needs
     from xret.commands._noise import with_noise
     from xret.commands._rerank import Mix, SecondStage, latency_ms
 
     model = trained.model
-    prepared = prepare(settings, build(settings.data, "data").load(), model, Needs(tokens=needs(settings).tokens))
+    prepared = prepare(settings, load(settings), model, Needs(tokens=needs(settings).tokens))
     if cfg.get("data") is None:
         prepared = with_noise(settings, prepared)  # the baseline is fitted on what the run was trained on
     tasks = require(protocol, prepared.split(cfg.split)[0], cfg.split)
@@ -113,7 +114,8 @@ def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: 
 
 def _target(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: Any) -> _Found:  # noqa: ANN401
     """Measure the target domain; moment matching stands beside it."""
-    from xret.commands._assembly import build, prepare
+    from xret.commands._assembly import prepare
+    from xret.commands._made import load
     from xret.commands._target import measure_target, target
 
     if "_target_" in cfg.attack:
@@ -124,5 +126,5 @@ def _target(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol:
         raise UserError(
             f"{cfg.run} was trained without a target domain; evaluate run=... data=... measures another one"
         )
-    prepared = prepare(settings, build(settings.data, "data").load(), model)
+    prepared = prepare(settings, load(settings), model)
     return _Found.of("target", measure_target(model, prepared, domain, protocol, settings.seed))

@@ -81,6 +81,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._augmentation import augment
     from xret.commands._begin import begin as begin_projections
     from xret.commands._fit import Fit
+    from xret.commands._made import load
     from xret.commands._measure import of_split, require
     from xret.commands._needs import needs
     from xret.commands._noise import with_noise
@@ -89,13 +90,12 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._robust import believing
     from xret.commands._target import target
     from xret.commands._wise import save_start
-    from xret.data.split import first_groups, fold
+    from xret.data.split import fold
     from xret.run.trial import pruning
 
     begin = time.perf_counter()
     seed_everything(cfg.seed, workers=True, verbose=False)
-    manifest = build(cfg.data, "data").load()
-    manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
+    manifest = load(cfg)
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
     clean = prepare(cfg, manifest, model, needs(cfg), cfg.batch.keep_pictures)
