@@ -8,7 +8,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from xret._errors import UserError
-from xret.commands._assembly import Prepared, build
+from xret.commands._assembly import Prepared, load
 from xret.commands._distillation import distils, teacher
 from xret.commands._fit import Fit, begin_tracking
 from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, picture, require
@@ -182,9 +182,7 @@ def average(cfg: DictConfig, record: RunFolder, folds: Sequence[RunFolder]) -> N
     record.write_arrays("per_query.npz", {key: np.concatenate([q[key] for q in queries]) for key in queries[0]})
     record.write_json("provenance.json", folds[0].read_json("provenance.json"))
     record.write_json("cost.json", costs)
-    logger = begin_tracking(
-        cfg, record, build(cfg.data, "data").load(), record.read_json("provenance.json")["data_hash"]
-    )
+    logger = begin_tracking(cfg, record, load(cfg), record.read_json("provenance.json")["data_hash"])
     record.write_json("metrics.json", metrics)
     if logger is not None:
         tracking.finish(logger, record, metrics, "FINISHED")

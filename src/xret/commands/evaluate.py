@@ -76,7 +76,7 @@ class _Found:
 
 def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: Any) -> _Found:  # noqa: ANN401
     """Measure a split; on the run's own data the ridge baseline stands beside it, and where asked for an attack."""
-    from xret.commands._assembly import build, prepare
+    from xret.commands._assembly import load, prepare
     from xret.commands._attacked import Robust
     from xret.commands._measure import Ridge, encode_split, measure, of_split, require
     from xret.commands._needs import Needs, needs
@@ -84,7 +84,7 @@ def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: 
     from xret.commands._rerank import Mix, SecondStage, latency_ms
 
     model = trained.model
-    prepared = prepare(settings, build(settings.data, "data").load(), model, Needs(tokens=needs(settings).tokens))
+    prepared = prepare(settings, load(settings), model, Needs(tokens=needs(settings).tokens))
     if cfg.get("data") is None:
         prepared = with_noise(settings, prepared)  # the baseline is fitted on what the run was trained on
     tasks = require(protocol, prepared.split(cfg.split)[0], cfg.split)

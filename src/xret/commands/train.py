@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig) -> float | tuple[float, ...]:
     """Train, measure, record; return what ``objective`` names, for a sweep."""
     from xret.commands._claim import claim
+    from xret.commands._needs import check_together
     from xret.commands._result import objective
     from xret.commands._wise import check
     from xret.run.folder import Busy
@@ -37,6 +38,7 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
         if cfg[key] is not None and cfg[key] < least:
             raise UserError(f"{key} must be null or at least {least}, got {cfg[key]}")
     check(cfg.wise)
+    check_together(cfg)
     cfg, record = claim(cfg)
     if record.silent:
         logging.getLogger().setLevel(logging.ERROR)
@@ -77,7 +79,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     """Train one model and measure it; as fold ``number`` where there are folds."""
     from pytorch_lightning import seed_everything
 
-    from xret.commands._assembly import build, build_model, prepare
+    from xret.commands._assembly import build, build_model, load, prepare
     from xret.commands._augmentation import augment
     from xret.commands._begin import begin as begin_projections
     from xret.commands._fit import Fit
@@ -94,7 +96,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
 
     begin = time.perf_counter()
     seed_everything(cfg.seed, workers=True, verbose=False)
-    manifest = build(cfg.data, "data").load()
+    manifest = load(cfg)
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
