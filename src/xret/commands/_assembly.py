@@ -208,7 +208,8 @@ def prepare(
         found[ITEM] = itemised(cfg, manifest, {part: read(part, encoder) for part, encoder in model.parts.items()})
     broken: dict[int, Rejected] = {}
     for modality, one in found.items():
-        lacking = {i: Rejected(manifest.rows[i].id, "empty", f"no {modality}") for i in np.flatnonzero(one.of_row < 0)}
+        without = np.flatnonzero(one.of_row < 0).tolist()
+        lacking = {row: Rejected(manifest.rows[row].id, "empty", f"no {modality}") for row in without}
         broken = {**lacking, **one.broken, **broken}
     usable = np.array([i for i in range(len(manifest.rows)) if i not in broken], dtype=np.int64)
     if broken:

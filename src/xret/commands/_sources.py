@@ -84,8 +84,10 @@ def source(
         both = modality in needs.tokens and encoder.stores == "vector"
         stored = features(encoder, readable, root, feature_cache(cfg), workers=workers, tokens=both)
         log.info("%s: %d features %s", modality, len(items), "encoded" if stored.fresh else "from the cache")
-        sequences: Provider = Stored(stored.name, stored.array, stored.mask, stored.tokens)
-        given, faults = sequences.without_tokens(), stored.broken
+        whole = Stored(stored.name, stored.array, stored.mask, stored.tokens)
+        given: Provider = whole.without_tokens()
+        sequences: Provider = whole
+        faults = stored.broken
     else:
         given = sequences = raw if kept is None else kept
         faults = faults if kept is not None else _screened(encoder, readable, root, workers)

@@ -16,7 +16,7 @@ from xret.data.split import assign, check_fractions
 
 _TONES = {chr(code) for code in range(0x1F3FB, 0x1F400)}
 _REGIONS = {chr(code) for code in range(0x1F1E6, 0x1F200)}
-_TITLE = "es"  # of the languages in the alphabet of English, one that shares few words with it
+_TITLES = ("es", "tr")  # in the alphabet of English, with few words of it
 _PLAIN_TEXT = "\N{VARIATION SELECTOR-16}"
 _GENDERS = set("👨👩👦👧👴👵♀♂")
 
@@ -61,7 +61,7 @@ class OpenMoji:
         extra_captions: more captions of the same drawings: "aliases" (English), or languages.
         extra_in: "train" keeps extra captions out of val and test, so that figures stay comparable; or "all".
         title: language of a second name, which with the drawing makes one item (``items=late``); null: none but where
-            items want one, then Spanish. Words that stand in a caption of the drawing, accents and case aside, are
+            items want one, then Spanish (or Turkish). Words that stand in a caption of the drawing, accents and case aside, are
             taken out of it, so that no query finds itself; a drawing of which no word is left has no title.
         drop_flags: leave out flags of countries and regions.
         salt: another one gives another division into splits.
@@ -89,12 +89,12 @@ class OpenMoji:
             raise ValueError(f"style must be color or line, got {self.style!r}")
         if self.extra_in not in ("train", "all"):
             raise ValueError(f"extra_in must be train or all, got {self.extra_in!r}")
-        if self.title == self.lang or self.title in self.extra_captions:
-            raise ValueError(f"title must be a language that no caption is in, a query would find itself: {self.title}")
         if isinstance(self.extra_captions, str):
             raise ValueError(
                 f"extra_captions must be a list, got {self.extra_captions!r}; write [{self.extra_captions}]"
             )
+        if self.title == self.lang or self.title in self.extra_captions:
+            raise ValueError(f"title must be a language that no caption is in, a query would find itself: {self.title}")
         check_fractions(self.fractions)
         check_on_error(self.on_error)
         check_target(self.target)
@@ -108,7 +108,8 @@ class OpenMoji:
 
     def titled(self) -> "OpenMoji":
         """Return the source with titles."""
-        return self if self.title is not None else replace(self, title=_TITLE)
+        free = [lang for lang in _TITLES if lang != self.lang and lang not in self.extra_captions]
+        return self if self.title is not None or not free else replace(self, title=free[0])
 
     def load(self) -> Manifest:
         """Return the rows.

@@ -13,6 +13,7 @@ from xret.data.batch import Inputs, Stored
 from xret.data.manifest import Items
 
 ITEM = "item"  # what a target of several parts is called where modalities have names
+BESIDE = " | "  # between the parts of an item, in what it is called
 _PRESENT = "present"
 
 
@@ -125,7 +126,7 @@ def composed(
         of_row[row] = seen.setdefault((int(groups[row]), *held[row].tolist()), len(seen))
     table = np.array([key[1:] for key in seen], dtype=np.int64).reshape(len(seen), len(names))
     refs = tuple(
-        " | ".join(parts[name][0].refs[v] for name, v in zip(names, values, strict=True) if v >= 0)
+        BESIDE.join(parts[name][0].refs[v] for name, v in zip(names, values, strict=True) if v >= 0)
         for values in table.tolist()
     )
     places = table[:, own]
