@@ -189,7 +189,7 @@ def test_learns_items_that_only_both_parts_together_tell_apart(option):
     queries = nn.Parameter(torch.randn(16, 4, generator=generator))
     loss, right = InfoNCE(), torch.eye(16, dtype=torch.bool)
     optimizer = torch.optim.Adam([*fuser.parameters(), queries], lr=2e-2)
-    for _ in range(150 if option.stem == "late" else 60):
+    for _ in range(150):
         scores = F.normalize(queries, dim=1) @ F.normalize(fuser(vectors, present, tokens), dim=1).T
         value = loss(scores, right, ~right)
         optimizer.zero_grad()

@@ -33,9 +33,8 @@ def test_one_part_begins_where_cca_begins(weight):
 def test_a_part_is_the_ridge_regression_of_where_the_query_lies():
     strength = 0.7
     query, parts = maps_of_parts(CCA(strength), TEXT, BOTH, {"image": ALL, "title": ALL}, 3)
-    whole = np.concatenate(
-        [(x - m.mean) * m.scale for x, m in ((IMAGE, parts["image"]), (TITLE, parts["title"]))], axis=1
-    )
+    levels = {part: (x - parts[part].mean) * parts[part].scale for part, x in BOTH.items()}
+    whole = np.concatenate([*levels.values()], axis=1)
     y = (TEXT - query.mean) * query.scale
     covariance = whole.T @ whole / 400 + strength * np.eye(13)
     pulled = np.linalg.solve(covariance, whole.T @ y / 400)

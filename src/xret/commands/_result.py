@@ -172,7 +172,8 @@ def average(cfg: DictConfig, record: RunFolder, folds: Sequence[RunFolder]) -> N
         folds: the finished runs, one per fold.
     """
     tables = [fold.read_json("metrics.json") for fold in folds]
-    metrics = {name: float(np.mean([t[name] for t in tables])) for name in tables[0] if not _interval(name)}
+    names = [n for n in tables[0] if not _interval(n) and all(n in t for t in tables)]  # a fold may lack a kind of item
+    metrics = {name: float(np.mean([t[name] for t in tables])) for name in names}
     for name in set(objectives(cfg)) & metrics.keys():
         metrics[f"{name}_std"] = float(np.std([t[name] for t in tables], ddof=1))
     costs = folds[0].read_json("cost.json")

@@ -39,9 +39,7 @@ def run(cfg: DictConfig) -> None:
         {**stored, "batch": cfg.batch, "cache": cfg.cache, "limit": None, "data": cfg.get("data") or stored.data}
     )
     if has_items(stored) and "_target_" in cfg.attack:
-        raise UserError(
-            "attack moves the inputs of one picture or text, and this run was trained with items; take attack=none"
-        )
+        raise UserError(f"attack moves the inputs of one picture or text, and {cfg.run} has items; take attack=none")
     protocol = build(cfg.get("protocol") or stored.protocol, "protocol")
     if cfg.get("protocol") is None:
         protocol = of_split(protocol, "test" if cfg.split == "target" else cfg.split)

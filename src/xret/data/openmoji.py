@@ -61,8 +61,8 @@ class OpenMoji:
         extra_captions: more captions of the same drawings: "aliases" (English), or languages.
         extra_in: "train" keeps extra captions out of val and test, so that figures stay comparable; or "all".
         title: language of a second name, which with the drawing makes one item (``items=late``); null: none but where
-            items want one, then Spanish (or Turkish). Words that stand in a caption of the drawing, accents and case aside, are
-            taken out of it, so that no query finds itself; a drawing of which no word is left has no title.
+            items want one, then Spanish (or Turkish). Words that stand in a caption of the drawing, accents and case
+            aside, are taken out of it, so that no query finds itself; without a word left there is no title.
         drop_flags: leave out flags of countries and regions.
         salt: another one gives another division into splits.
         fractions: shares of train, val and test.

@@ -60,13 +60,18 @@ class Early(nn.Module):
         if set(projections) != set(widths):
             raise ValueError(f"projections and widths must name the same parts, got {[*projections]} and {[*widths]}")
         self.late = Late(projections, drop)
-        self.projections, self.dim = self.late.projections, self.late.dim
+        self.dim = self.late.dim
         self.readers = readers({part: widths[part] for part in self.late.parts}, width, input_dropout, least=1)
         self.modality = nn.ParameterDict({part: nn.Parameter(0.02 * torch.randn(width)) for part in self.late.parts})
         self.start = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, self.dim))
         self.share = nn.Parameter(torch.tensor(float(share)))
+
+    @property
+    def projections(self) -> nn.ModuleDict:
+        """Part -> its projection."""
+        return self.late.projections
 
     def forward(self, vectors: Vectors, present: Present, tokens: Tokens) -> Tensor:
         """Return (B, D)."""
