@@ -87,6 +87,8 @@ def test_training_leaves_out_a_share_of_the_parts_and_never_the_last():
     assert kept[1::2, 0].all()
     one_left = kept[::2].sum(dim=1) == 1
     assert one_left.float().mean() == pytest.approx(2 * 0.2 * 0.8, abs=0.02)
+    left = thinned(torch.ones(5000, 3, dtype=torch.bool), 0.2).sum(dim=1)  # of two parts, as many stay as go
+    assert (left == 2).float().mean() == pytest.approx(3 * 0.8**2 * 0.2, abs=0.03)
 
 
 def test_nothing_is_left_out_in_eval_mode_and_something_is_in_training():
