@@ -45,7 +45,7 @@ def tiny(small, titled):
     return [*(a for a in small if not a.startswith("data.path")), *titled, "hydra.run.dir=run"]
 
 
-@pytest.mark.parametrize("items", ["early", "intermediate", "late"])
+@pytest.mark.parametrize("items", ["intermediate", "late"])
 def test_a_run_reports_every_kind_of_item_and_evaluate_repeats_it(xret, tiny, items):
     width = [] if items == "late" else ["items.width=16"]
     code, out, err = xret("train", *tiny, *FROZEN, f"items={items}", *width)
