@@ -72,6 +72,13 @@ def test_joined_features_have_the_mean_of_what_is_known_where_a_part_is_missing(
     assert joined == pytest.approx(np.array([[0, 1, 10], [2, 3, 10], [4, 5, 40 / 3], [1, 2, 20]]))
 
 
+def test_tokens_that_are_still_to_be_pooled_are_no_vectors():
+    given = composite()
+    assert given.has_vectors
+    tokens = Stored("tokens", np.zeros((2, 3, 4), np.float32), np.ones((2, 3), bool))
+    assert not Composite({**given.providers, "title": tokens}, given.places).has_vectors
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_a_share_of_the_items_loses_one_part_and_none_loses_its_last(share):
     rows = tuple(Row(str(i), str(i), {"text": "x", "image": f"{i}.png", "title": f"t{i}"}) for i in range(2000))

@@ -138,7 +138,7 @@ class Prepared:
         """Modality -> (N, D) stored vectors of a frozen encoder, where there are any; of an item those of its parts."""
         found = {m: p.array for m, p in self.given.items() if isinstance(p, Stored) and p.name == "vector"}
         item = self.given.get(ITEM)
-        if isinstance(item, Composite) and item.stored:
+        if isinstance(item, Composite) and item.has_vectors:
             found[ITEM] = item.joined(self.of_row[ITEM][self.rows("train")])
         return found
 

@@ -44,9 +44,9 @@ class Composite:
     places: Mapping[str, np.ndarray]
 
     @property
-    def stored(self) -> bool:
-        """Whether all parts are features that were computed before."""
-        return all(isinstance(provider, Stored) for provider in self.providers.values())
+    def has_vectors(self) -> bool:
+        """Whether the vectors of all parts were computed before; tokens that are still to be pooled are none."""
+        return all(isinstance(p, Stored) and p.name == "vector" for p in self.providers.values())
 
     def __call__(self, positions: np.ndarray) -> Inputs:
         """Return the tensors of some items.
