@@ -210,7 +210,7 @@ def prepare(
     for modality, one in found.items():
         without = np.flatnonzero(one.of_row < 0).tolist()
         lacking = {row: Rejected(manifest.rows[row].id, "empty", f"no {modality}") for row in without}
-        broken = {**lacking, **one.broken, **broken}
+        broken = {**broken, **{row: why for row, why in {**lacking, **one.broken}.items() if row not in broken}}
     usable = np.array([i for i in range(len(manifest.rows)) if i not in broken], dtype=np.int64)
     if broken:
         rows = tuple(manifest.rows[i] for i in usable)
