@@ -81,7 +81,8 @@ def test_vectors_are_the_teachers_own_in_eval_mode_for_the_rows_of_the_batch(xre
     trained = open_run(teacher, [])
     assert not trained.model.training
     rows, given, of_row = kept[0]
-    from xret.commands._assembly import build, reader
+    from xret.commands._assembly import build
+    from xret.commands._sources import reader
 
     manifest = build(trained.cfg.data, "data").load()
     for modality in ("text", "image"):

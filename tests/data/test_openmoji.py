@@ -2,6 +2,7 @@
 
 import io
 import sys
+import unicodedata
 from collections import Counter
 from importlib.util import find_spec
 
@@ -166,3 +167,49 @@ def test_missing_package_says_what_to_install(monkeypatch, package):
 def test_arguments_outside_their_range_are_refused(argument, value):
     with pytest.raises(ValueError, match=argument):
         OpenMoji(**{argument: value})
+
+
+def plain(text):
+    apart = unicodedata.normalize("NFKD", text.casefold()).replace("-", " ")
+    return {"".join(c for c in word if c.isalnum()) for word in apart.split()}
+
+
+@pytest.fixture(scope="module")
+def titled():
+    return OpenMoji(extra_captions=["aliases"]).titled().load()
+
+
+def test_a_title_is_the_spanish_name_and_belongs_to_every_caption(titled):
+    rows = by_id(titled)
+    assert rows["1F436"].inputs == {"image": "1F436.svg", "text": "dog face", "title": "cara de perro"}
+    more = [row for row in titled.rows if "/" in row.id]
+    assert len(more) > 500
+    assert all(row.inputs.get("title") == rows[row.id.partition("/")[0]].inputs.get("title") for row in more)
+
+
+def test_no_word_of_a_title_stands_in_a_caption_of_its_drawing(titled):
+    captions = {}
+    for row in titled.rows:
+        captions.setdefault(row.inputs["image"], set()).update(plain(row.inputs["text"]))
+    having = [row for row in titled.rows if "title" in row.inputs]
+    titles = [(plain(row.inputs["title"]), captions[row.inputs["image"]]) for row in having]
+    assert len(titles) > 1500
+    assert not [pair for pair in titles if pair[0] & pair[1]]
+    without = captions.keys() - {row.inputs["image"] for row in having}
+    assert 0 < len(without) < 100  # "koala" is "koala" in Spanish too
+    assert "title" not in by_id(titled)["1F428"].inputs
+
+
+def test_titles_change_no_row_but_for_themselves_and_none_is_there_unasked(manifest, titled):
+    assert not [row for row in manifest.rows if "title" in row.inputs]
+    for row in OpenMoji(title="de").load().rows:
+        assert {m: v for m, v in row.inputs.items() if m != "title"} == by_id(manifest)[row.id].inputs
+    spanish = OpenMoji(lang="es").titled()
+    assert spanish.title == "tr"  # a query would find itself
+    assert titled.digest() != OpenMoji(extra_captions=["aliases"]).load().digest()
+
+
+@pytest.mark.parametrize("changes", [{"title": "en"}, {"title": "fr", "extra_captions": ["fr"]}])
+def test_a_title_in_the_language_of_a_caption_is_refused(changes):
+    with pytest.raises(ValueError, match="a query would find itself"):
+        OpenMoji(**changes)

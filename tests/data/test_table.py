@@ -231,3 +231,42 @@ def test_a_group_in_two_splits_is_reported(write, caplog):
     with caplog.at_level(logging.WARNING):
         Table(write("image,text,split\na.jpg,x,train\na.jpg,y,test\n")).load()
     assert "more than one split" in caplog.text
+
+
+TITLED = "image,text,name\na.jpg,a dog,perro\n,a cat,gato\nb.jpg,a cow,\n,a sheep,\n"
+
+
+def test_a_row_may_lack_its_picture_or_its_title_where_there_are_titles_but_not_both(write):
+    manifest = Table(write(TITLED), title="name").load()
+    assert [dict(row.inputs) for row in manifest.rows] == [
+        {"image": "a.jpg", "title": "perro", "text": "a dog"},
+        {"title": "gato", "text": "a cat"},
+        {"image": "b.jpg", "text": "a cow"},
+    ]
+    assert [row.group for row in manifest.rows] == ["a.jpg", "2", "b.jpg"]
+    assert rejected(manifest) == [("4", "empty")]
+    assert manifest.rejected[0].detail == "none of image, title"
+
+
+def test_without_titles_a_picture_must_be_there_and_the_column_is_an_attribute(write):
+    manifest = Table(write(TITLED)).load()
+    assert [row.inputs["image"] for row in manifest.rows] == ["a.jpg", "b.jpg"]
+    assert manifest.rows[0].attributes == {"name": "perro"}
+    assert rejected(manifest) == [("2", "empty"), ("4", "empty")]
+
+
+def test_titles_alone_make_a_table(write):
+    manifest = Table(write("text,name\na dog,perro\n"), title="name").load()
+    assert dict(manifest.rows[0].inputs) == {"title": "perro", "text": "a dog"}
+
+
+@pytest.mark.parametrize(
+    ("title", "message"),
+    [
+        ("nam", "data.title: .* has no column 'nam', it has image, text, name; did you mean name?"),
+        ("text", "a title must not be its own query"),
+    ],
+)
+def test_a_column_of_titles_that_is_none_is_refused(write, title, message):
+    with pytest.raises(UserError, match=message):
+        Table(write(TITLED), title=title).load()

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from xret.fusion._attention import Attention
+from xret._attention import Attention
 from xret.fusion.intermediate import Intermediate
 
 

@@ -1,9 +1,7 @@
 """From a config to the objects of a run: what `train` and `evaluate` have in common."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,20 +10,16 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from xret._errors import UserError
+from xret.commands._items import itemised, settings, towers
 from xret.commands._matcher import is_on, scorer, token_width
-from xret.commands._needs import NOTHING, Needs
+from xret.commands._needs import NOTHING, Needs, has_items, needs_tokens
+from xret.commands._sources import Provider, Source, source
 from xret.data.augmented import Augmented
-from xret.data.batch import Extra, ImageProvider, KeptPictures, PairDataset, Stored, TextProvider
-from xret.data.cache import FeatureCache
-from xret.data.encoding import all_pictures, features, unreadable
+from xret.data.batch import Extra, PairDataset, Stored
 from xret.data.faults import settle
-from xret.data.features import Broken
 from xret.data.manifest import Items, Manifest, Rejected
+from xret.data.parts import ITEM, Composite
 from xret.model.dual_encoder import DualEncoder
-
-log = logging.getLogger(__name__)
-
-Provider = Stored | TextProvider | ImageProvider | KeptPictures
 
 _TRUSTED = ("xret.", "torch.optim.", "pytorch_lightning.Trainer", "pytorch_lightning.loggers.")
 
@@ -52,6 +46,15 @@ def build(node: Any, where: str, **arguments: object) -> Any:  # noqa: ANN401 - 
         raise UserError(f"{where}: {str(error).splitlines()[0]}") from error
 
 
+def given(cfg: DictConfig) -> Manifest:
+    """Return the rows of ``data``, with titles where items have them and the source knows how to make some."""
+    origin = build(cfg.data, "data")
+    if has_items(cfg) and hasattr(origin, "titled"):
+        origin = origin.titled()
+    manifest: Manifest = origin.load()
+    return manifest
+
+
 def trusted(packages: Sequence[str]) -> tuple[str, ...]:
     """Return the prefixes of classes that a config may name: ours, and those of packages the user trusts."""
     return (*_TRUSTED, *(f"{package}." for package in packages))
@@ -76,12 +79,30 @@ def refuse_strangers(node: Any, allowed: tuple[str, ...], key: str = "") -> None
 
 def build_model(cfg: DictConfig) -> DualEncoder:
     """Build encoders, projections and matcher; ``cfg.encoder`` holds one node per modality and ``projection``."""
+    if has_items(cfg):
+        return _model_of_parts(cfg)
     encoders = {m: build(node, f"encoder.{m}") for m, node in cfg.encoder.items() if m != "projection"}
     heads = {m: build(cfg.encoder.projection, "encoder.projection", in_dim=e.width) for m, e in encoders.items()}
     if not is_on(cfg):
         return DualEncoder(encoders, heads)
     widths = {m: token_width(e) for m, e in encoders.items()}
     return DualEncoder(encoders, heads, build(scorer(cfg), "fusion", widths=widths), cfg.fusion.lr)
+
+
+def _model_of_parts(cfg: DictConfig) -> DualEncoder:
+    """Build the model of texts and of items of several parts; an encoder that reads no part is not built."""
+    parts = towers(cfg)
+    encoders = {m: build(cfg.encoder[m], f"encoder.{m}") for m in dict.fromkeys(("text", *parts.values()))}
+
+    def head(encoder: Any) -> Any:  # noqa: ANN401 - a projection on an encoder
+        return build(cfg.encoder.projection, "encoder.projection", in_dim=encoder.width)
+
+    text = head(encoders["text"])
+    found: dict[str, Any] = {"projections": {part: head(encoders[tower]) for part, tower in parts.items()}}
+    if needs_tokens(cfg):
+        found["widths"] = {part: token_width(encoders[tower]) for part, tower in parts.items()}
+    fuser = build({**settings(cfg), "_convert_": "all"}, "items", **found)
+    return DualEncoder(encoders, {"text": text, ITEM: fuser}, parts=parts, parts_lr=cfg["items"].lr)
 
 
 @dataclass(frozen=True)
@@ -114,8 +135,12 @@ class Prepared:
 
     @property
     def features(self) -> dict[str, np.ndarray]:
-        """Modality -> (N, D) stored vectors of a frozen encoder, where there are any."""
-        return {m: p.array for m, p in self.given.items() if isinstance(p, Stored) and p.name == "vector"}
+        """Modality -> (N, D) stored vectors of a frozen encoder, where there are any; of an item those of its parts."""
+        found = {m: p.array for m, p in self.given.items() if isinstance(p, Stored) and p.name == "vector"}
+        item = self.given.get(ITEM)
+        if isinstance(item, Composite) and item.has_vectors:
+            found[ITEM] = item.joined(self.of_row[ITEM][self.rows("train")])
+        return found
 
     def rows(self, split: str) -> np.ndarray:
         """Return the positions of a split's rows."""
@@ -159,18 +184,13 @@ class Prepared:
         )
 
 
-def feature_cache(cfg: DictConfig) -> FeatureCache:
-    """Return the cache that ``cfg.cache`` names."""
-    return FeatureCache(Path(cfg.cache.dir) if cfg.cache.dir else None, cfg.cache.max_gb)
-
-
 def prepare(
     cfg: DictConfig, manifest: Manifest, model: DualEncoder, needs: Needs = NOTHING, keep_pictures: bool = False
 ) -> Prepared:
-    """Encode what is frozen, or check what will be read; drop the rows whose files are broken.
+    """Encode what is frozen, or check what will be read; drop the rows whose files are broken or missing.
 
     Args:
-        cfg: with ``cache``, ``batch`` and ``data``.
+        cfg: with ``cache``, ``batch`` and ``data``; with ``items`` where the model has parts.
         manifest: the rows.
         model: whose encoders read them.
         needs: what the switches want of each modality.
@@ -179,72 +199,28 @@ def prepare(
     Raises:
         UserError: a row is broken and ``data.on_error`` is "fail", or nothing is left.
     """
-    cache = feature_cache(cfg)
-    given: dict[str, Provider] = {}
-    raw: dict[str, Provider] = {}
-    kept: dict[str, Provider] = {}
-    sequences: dict[str, Provider] = {}
-    items: dict[str, Items] = {}
-    of_row: dict[str, np.ndarray] = {}
+
+    def read(modality: str, encoder: str) -> Source:
+        return source(cfg, manifest, modality, model.encoders[encoder], needs, keep_pictures)
+
+    found = {m: read(m, m) for m in model.modalities if m != ITEM}
+    if model.parts:
+        found[ITEM] = itemised(cfg, manifest, {part: read(part, encoder) for part, encoder in model.parts.items()})
     broken: dict[int, Rejected] = {}
-    for modality in model.encoders:
-        if modality not in manifest.modalities:
-            raise UserError(f"{manifest.name} has no {modality}; it has {', '.join(manifest.modalities)}")
-        encoder: Any = model.encoders[modality]
-        items[modality], of_row[modality] = manifest.items(modality)
-        raw[modality] = reader(encoder, items[modality], manifest.root)
-        if keep_pictures and modality == "image" and (modality in needs.raw or not can_be_stored(encoder)):
-            kept[modality], faults = _kept(encoder, items[modality], manifest.root, cfg.batch.workers)
-        if can_be_stored(encoder):
-            both = modality in needs.tokens and encoder.stores == "vector"
-            stored = features(encoder, items[modality], manifest.root, cache, workers=cfg.batch.workers, tokens=both)
-            log.info(
-                "%s: %d features %s", modality, len(items[modality]), "encoded" if stored.fresh else "from the cache"
-            )
-            whole = Stored(stored.name, stored.array, stored.mask, stored.tokens)
-            given[modality], sequences[modality], faults = whole.without_tokens(), whole, stored.broken
-        elif modality in kept:
-            given[modality] = sequences[modality] = kept[modality]
-        else:
-            given[modality] = sequences[modality] = raw[modality]
-            faults = _screened(encoder, items[modality], manifest.root, cfg.batch.workers)
-        reasons = {fault.position: fault for fault in faults}
-        for row in np.flatnonzero(np.isin(of_row[modality], list(reasons))).tolist():
-            fault = reasons[int(of_row[modality][row])]
-            broken.setdefault(row, Rejected(manifest.rows[row].id, fault.reason, fault.detail))
+    for modality, one in found.items():
+        without = np.flatnonzero(one.of_row < 0).tolist()
+        lacking = {row: Rejected(manifest.rows[row].id, "empty", f"no {modality}") for row in without}
+        broken = {**broken, **{row: why for row, why in {**lacking, **one.broken}.items() if row not in broken}}
+    usable = np.array([i for i in range(len(manifest.rows)) if i not in broken], dtype=np.int64)
     if broken:
-        usable = np.array([i for i in range(len(manifest.rows)) if i not in broken], dtype=np.int64)
         rows = tuple(manifest.rows[i] for i in usable)
         manifest = replace(manifest, rows=rows, rejected=(*manifest.rejected, *broken.values()))
-        of_row = {modality: places[usable] for modality, places in of_row.items()}
-    training = {m: kept.get(m, raw[m]) if m in needs.raw else provider for m, provider in sequences.items()}
-    return Prepared(settle(manifest, cfg.data.on_error), items, of_row, given, raw, training, sequences)
-
-
-def can_be_stored(encoder: Any) -> bool:  # noqa: ANN401 - an encoder
-    """Tell whether what the encoder computes up to its stored tensor has no trained parameter."""
-    return bool(encoder.frozen) or encoder.stores == "tokens"
-
-
-def reader(encoder: Any, items: Items, root: Path) -> Provider:  # noqa: ANN401 - an encoder
-    """Return what reads items from raw input, as an encoder wants them."""
-    if items.modality == "text":
-        return TextProvider(items.refs, encoder.collate)
-    return ImageProvider(root, items.refs, encoder.image_px, encoder.fit, encoder.collate)
-
-
-def _kept(
-    encoder: Any,  # noqa: ANN401 - an encoder
-    items: Items,
-    root: Path,
-    workers: int,
-) -> tuple[KeptPictures, tuple[Broken, ...]]:
-    array, faults = all_pictures(items, root, encoder.image_px, encoder.fit, workers)
-    log.info("image: %d pictures kept in memory, %.0f MB", len(array), array.nbytes / 1e6)
-    return KeptPictures(array, encoder.collate), faults
-
-
-def _screened(encoder: Any, items: Items, root: Path, workers: int) -> tuple[Broken, ...]:  # noqa: ANN401 - an encoder
-    if items.modality == "text":
-        return ()
-    return unreadable(items, root, encoder.image_px, encoder.fit, workers)
+    return Prepared(
+        manifest=settle(manifest, cfg.data.on_error),
+        items={m: one.items for m, one in found.items()},
+        of_row={m: one.of_row[usable] for m, one in found.items()},
+        given={m: one.given for m, one in found.items()},
+        raw={m: one.raw for m, one in found.items()},
+        training={m: one.training for m, one in found.items()},
+        sequences={m: one.sequences for m, one in found.items()},
+    )

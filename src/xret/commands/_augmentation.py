@@ -9,7 +9,8 @@ from typing import Any, cast
 import numpy as np
 from omegaconf import DictConfig
 
-from xret.commands._assembly import Prepared, build, feature_cache
+from xret.commands._assembly import Prepared, build
+from xret.commands._sources import feature_cache
 from xret.data.augmented import Anew, Augmented, Partners, Views
 from xret.data.batch import Stored
 from xret.data.encoding import Change, features

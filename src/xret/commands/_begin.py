@@ -11,9 +11,12 @@ from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
 from xret.commands._matcher import begin_readers
 from xret.commands._robust import judged
+from xret.data.parts import ITEM, Composite
 from xret.encoder.projection.linear import Linear
 from xret.model.belief import Belief
 from xret.model.dual_encoder import DualEncoder
+from xret.start import Affine
+from xret.start.parts import maps_of_parts
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +32,9 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
     """
     if "_target_" not in cfg.start:
         return float(cfg.optimizer.lr)
-    linear = {m: p for m, p in model.projections.items() if isinstance(p, Linear)}
-    missing = sorted(set(model.projections) - (set(prepared.features) & set(linear)))
+    linear = {m: p for m, p in _projections(model).items() if isinstance(p, Linear)}
+    stored = set(model.modalities) <= set(prepared.features)
+    missing = sorted(m for m in _projections(model) if not (m in linear and (stored or m in prepared.features)))
     if missing:
         log.info(
             "start: projections begin at random; %s has no stored vectors or no linear projection",
@@ -45,7 +49,8 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
         if prepared.augment is not None and prepared.augment.policy.start:
             pairs = prepared.augment.with_versions(pairs, rows)  # a version counts as much as its original
             weight = None if weight is None else np.tile(weight, len(next(iter(pairs.values()))) // len(rows))
-        maps = start(pairs, cfg.encoder.projection.dim, weight)
+        dim = cfg.encoder.projection.dim
+        maps = _maps_of_items(start, prepared, dim, weight) if model.parts else start(pairs, dim, weight)
     except ValueError as error:
         raise UserError(str(error)) from error
     if model.matcher is not None:
@@ -56,3 +61,22 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
         linear[modality].begin(*(torch.from_numpy(part) for part in affine))
     log.info("start: projections begin in closed form and train at a rate of %g", start.lr)
     return float(start.lr)
+
+
+def _projections(model: DualEncoder) -> dict[str, Any]:
+    """Return the projections by modality; of items those of their parts."""
+    found: dict[str, Any] = {m: p for m, p in model.projections.items() if m != ITEM}
+    fuser: Any = model.projections[ITEM] if model.parts else None
+    return found if fuser is None else found | dict(fuser.projections.items())
+
+
+def _maps_of_items(start: Any, prepared: Prepared, dim: int, weight: np.ndarray | None) -> dict[str, Affine]:  # noqa: ANN401
+    """Return the maps of texts and of the parts of items, from the training pairs."""
+    rows = prepared.rows("train")
+    texts = prepared.features["text"][prepared.of_row["text"][rows]]
+    where, item = prepared.of_row[ITEM][rows], prepared.given[ITEM]
+    assert isinstance(item, Composite)
+    parts = {part: item.vectors(part)[where] for part in item.providers}
+    present = {part: there[where] for part, there in item.present().items()}
+    query, found = maps_of_parts(start, texts, parts, present, dim, weight)
+    return {"text": query, **found}

@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from xret._errors import UserError
-from xret.commands._assembly import build, can_be_stored, reader
+from xret.commands._assembly import build
+from xret.commands._sources import can_be_stored, reader
 from xret.commands._trained import Trained, open_run
 from xret.data.batch import Draw, Stored
 from xret.data.cache import FeatureCache

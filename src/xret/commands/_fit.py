@@ -16,11 +16,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from xret._errors import UserError
-from xret.commands._assembly import Prepared, Provider, build
+from xret.commands._assembly import Prepared, build
 from xret.commands._needs import needs
 from xret.commands._objectives import extras, objectives
+from xret.commands._sources import Provider
 from xret.data.batch import Batch, KeptPictures, PairDataset, Stored
 from xret.data.manifest import Manifest
+from xret.data.parts import Composite
 from xret.data.sampler import Batches
 from xret.model.belief import Belief
 from xret.model.chunks import Chunks
@@ -200,7 +202,14 @@ class Fit:
     def _workers(self) -> int:
         """Return how many processes read; stored features and kept pictures need none."""
         providers = (*self.prepared.given.values(), *self.prepared.training.values())
-        return 0 if all(isinstance(p, Stored | KeptPictures) for p in providers) else int(self.cfg.batch.workers)
+        return 0 if all(_at_hand(p) for p in providers) else int(self.cfg.batch.workers)
+
+
+def _at_hand(provider: object) -> bool:
+    """Tell whether a provider gives what is in memory."""
+    if isinstance(provider, Composite):
+        return all(_at_hand(part) for part in provider.providers.values())
+    return isinstance(provider, Stored | KeptPictures)
 
 
 class _Rows(Dataset[Any]):

@@ -12,8 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from xret import __version__
 from xret.clean.recipe import KINDS
-from xret.commands._assembly import build, feature_cache
+from xret.commands._assembly import build, given
 from xret.commands._cleaned import Plan, clean_into
+from xret.commands._sources import feature_cache
 from xret.commands.dirty import dirty_into
 from xret.data.locking import locked
 from xret.data.manifest import Manifest
@@ -33,7 +34,7 @@ def load(cfg: DictConfig) -> Manifest:
     Raises:
         UserError: as the source, the dirt or the cleaning.
     """
-    manifest: Manifest = build(cfg.data, "data").load()
+    manifest = given(cfg)
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
     nodes = {name: cfg[name] for name in ("dirt", "clean") if "_target_" in (cfg.get(name) or {})}
     if not nodes:

@@ -8,7 +8,9 @@ import torch
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared
+from xret.commands._sources import Provider
 from xret.data.manifest import media_path
+from xret.data.parts import BESIDE, ITEM
 from xret.data.reading import BrokenMedia, read_image
 from xret.metric import Tasks
 from xret.metric.evaluate import Evaluation, SecondStage, evaluate
@@ -25,21 +27,23 @@ _PICTURE_PX = 96
 _COUNTS = ("queries", "targets", "left_out")
 
 
-@torch.inference_mode()
 def encode_split(model: DualEncoder, prepared: Prepared, split: str) -> dict[str, np.ndarray]:
     """Return modality -> (N, D) float32 unit vectors of a split's items."""
+    _, places = prepared.split(split)
+    return {m: encode_items(model, m, prepared.given[m], where) for m, where in places.items()}
+
+
+@torch.inference_mode()
+def encode_items(model: DualEncoder, modality: str, provider: Provider, where: np.ndarray) -> np.ndarray:
+    """Return (N, D) float32 unit vectors of the items at N positions."""
     model.eval()
     device = next(model.parameters()).device
-    _, places = prepared.split(split)
-    vectors = {}
-    for modality, where in places.items():
-        parts = []
-        for begin in range(0, len(where), _BATCH):
-            inputs = prepared.given[modality](where[begin : begin + _BATCH])
-            on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
-            parts.append(model.encode(modality, on_device).vector.float().cpu().numpy())
-        vectors[modality] = np.concatenate(parts)
-    return vectors
+    parts = []
+    for begin in range(0, len(where), _BATCH):
+        inputs = provider(where[begin : begin + _BATCH])
+        on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
+        parts.append(model.encode(modality, on_device).vector.float().cpu().numpy())
+    return np.concatenate(parts)
 
 
 def with_mean_mrr(values: Mapping[str, float]) -> dict[str, float]:
@@ -102,8 +106,12 @@ def arrays(evaluation: Evaluation, split: str) -> dict[str, np.ndarray]:
 def picture(
     prepared: Prepared, split: str, tasks: Tasks, vectors: Mapping[str, np.ndarray], result: Evaluation
 ) -> bytes | None:
-    """Draw the best and the worst queries from text to image with their first five answers; None without pictures."""
-    task = next((t for t in tasks if (t.query, t.target) == ("text", "image") and t.fold == 0), None)
+    """Draw the best and the worst queries from text to image with their first five answers; None without pictures.
+
+    An item of several parts is shown by its picture, where it has one.
+    """
+    wanted = (("text", "image"), ("text", ITEM))
+    task = next((t for t in tasks if (t.query, t.target) in wanted and t.fold == 0), None)
     if task is None:
         return None
     items, _ = prepared.split(split)
@@ -111,15 +119,15 @@ def picture(
     first = 1 / table["mrr"][: len(task.queries)]
     best, worst = best_and_worst(first, _SHOWN)
     chosen = [*best, *worst]
-    found, _ = top_k(vectors["text"][task.queries[chosen]], vectors["image"][task.targets], 5)
+    found, _ = top_k(vectors["text"][task.queries[chosen]], vectors[task.target][task.targets], 5)
     rows = []
     for query, targets in zip(chosen, found.tolist(), strict=True):
         offsets, columns, _ = task.relevance
         right = set(columns[offsets[query] : offsets[query + 1]].tolist())
         shown = []
         for target in targets:
-            ref = items["image"].refs[int(task.targets[target])]
-            shown.append((_thumbnail(prepared, ref), ref, target in right))
+            ref = items[task.target].refs[int(task.targets[target])]
+            shown.append((_thumbnail(prepared, ref.partition(BESIDE)[0]), ref, target in right))
         rows.append((f"{items['text'].refs[int(task.queries[query])]}\n(rank {first[query]:.0f})", shown))
     return answers(rows, f"{split}: best and worst queries")
 

@@ -2,7 +2,20 @@
 
 from dataclasses import dataclass
 
+from hydra.utils import get_class
 from omegaconf import DictConfig
+
+from xret._errors import UserError
+
+APART = {
+    "fusion": "a second stage reads the tokens of one picture",
+    "adversarial": "an attack moves the inputs of one picture or text",
+    "adaptation": "a target domain has no items",
+    "augmentation": "what is changed is a single picture or text",
+    "distillation": "a teacher gives vectors of single pictures and texts",
+    "retention": "the second data set has no items",
+}
+"""Switches that do not go with ``items``, and why."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +39,31 @@ def needs(cfg: DictConfig) -> Needs:
     raw = _augmented(cfg)
     if "attack" in cfg.adversarial and cfg.adversarial.space == "input":
         raw |= set(cfg.adversarial.modalities)
+    if has_items(cfg):
+        return Needs(tokens=frozenset(cfg["items"].parts if needs_tokens(cfg) else ()))
     tokens = [str(m) for m in cfg.encoder if m != "projection"] if "_target_" in cfg.fusion else []
     return Needs(raw=frozenset(raw), tokens=frozenset(tokens))
+
+
+def has_items(cfg: DictConfig) -> bool:
+    """Tell whether targets are items of several parts; runs of before there were any have no such key."""
+    return "_target_" in (cfg.get("items") or {})
+
+
+def needs_tokens(cfg: DictConfig) -> bool:
+    """Tell whether what puts items together reads words and regions, and not vectors alone."""
+    return bool(get_class(cfg["items"]._target_).reads_tokens)  # type: ignore[attr-defined]
+
+
+def check_together(cfg: DictConfig) -> None:
+    """Raise UserError where two switches are on that do not go together."""
+    for name, why in APART.items() if has_items(cfg) else ():
+        if cfg.get(name):
+            raise UserError(f"items and {name} do not go together, {why}; take {name}={_off(name)}, or items=none")
+
+
+def _off(name: str) -> str:
+    return "null" if name == "retention" else "none"
 
 
 def _augmented(cfg: DictConfig) -> set[str]:

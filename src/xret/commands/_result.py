@@ -13,6 +13,7 @@ from xret.commands._distillation import distils, teacher
 from xret.commands._fit import Fit, begin_tracking
 from xret.commands._made import load
 from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, picture, require
+from xret.commands._parts import by_parts
 from xret.commands._rerank import Mix, SecondStage, latency_ms
 from xret.commands._retention import Retention
 from xret.commands._target import NAME, measure_target
@@ -102,6 +103,7 @@ def finish(
             second = SecondStage(model, prepared, split, tasks, vectors, cfg.fusion.rerank_k)
             mix = second.mix = mix or second.choose(cfg.fusion.share)  # val comes first
         result = measure(tasks, vectors, cfg.seed, second, cfg.fusion.report if second else "first")
+        metrics |= by_parts(model, prepared, split, tasks, vectors, result)
         values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
         if taught is not None:
             values |= taught.figures(tasks, prepared.split(split)[1], result.values)
@@ -116,6 +118,7 @@ def finish(
     record.write_arrays("per_query.npz", queries)
     if _detailed(cfg):
         _draw(record, prepared, split, tasks, vectors, result)
+    metrics |= {name: float(value) for name, value in model.report().items()}
     metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
     if mix is not None:
         mix.save(record)
@@ -170,7 +173,8 @@ def average(cfg: DictConfig, record: RunFolder, folds: Sequence[RunFolder]) -> N
         folds: the finished runs, one per fold.
     """
     tables = [fold.read_json("metrics.json") for fold in folds]
-    metrics = {name: float(np.mean([t[name] for t in tables])) for name in tables[0] if not _interval(name)}
+    names = [n for n in tables[0] if not _interval(n) and all(n in t for t in tables)]  # a fold may lack a kind of item
+    metrics = {name: float(np.mean([t[name] for t in tables])) for name in names}
     for name in set(objectives(cfg)) & metrics.keys():
         metrics[f"{name}_std"] = float(np.std([t[name] for t in tables], ddof=1))
     costs = folds[0].read_json("cost.json")

@@ -25,6 +25,7 @@ def run(cfg: DictConfig) -> None:
     RunFolder.open(Path(cfg.run))  # a mistake in its name is told before the seconds that torch takes
     from xret.commands._assembly import build
     from xret.commands._measure import of_split
+    from xret.commands._needs import has_items
     from xret.commands._trained import open_run
     from xret.commands._wise import check
     from xret.run import report
@@ -37,6 +38,8 @@ def run(cfg: DictConfig) -> None:
     settings = OmegaConf.create({**stored, "batch": cfg.batch, "cache": cfg.cache, "limit": None})
     if cfg.get("data") is not None:
         settings.data, settings.dirt, settings.clean = cfg.data, None, None
+    if has_items(stored) and "_target_" in cfg.attack:
+        raise UserError(f"attack moves the inputs of one picture or text, and {cfg.run} has items; take attack=none")
     protocol = build(cfg.get("protocol") or stored.protocol, "protocol")
     if cfg.get("protocol") is None:
         protocol = of_split(protocol, "test" if cfg.split == "target" else cfg.split)
@@ -82,6 +85,7 @@ def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: 
     from xret.commands._measure import Ridge, encode_split, measure, of_split, require
     from xret.commands._needs import Needs, needs
     from xret.commands._noise import with_noise
+    from xret.commands._parts import by_parts
     from xret.commands._rerank import Mix, SecondStage, latency_ms
 
     model = trained.model
@@ -96,6 +100,7 @@ def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: 
         second.mix = Mix.load(trained.record)
     result = measure(tasks, vectors, settings.seed, second, settings.fusion.report if second else "first")
     found = _Found.of(cfg.split, result)
+    found.metrics |= by_parts(model, prepared, cfg.split, tasks, vectors, result)
     if second is not None and second.mix is not None:
         found.metrics |= second.mix.figures()
         found.costs["rerank_latency_ms"] = latency_ms(model, second)

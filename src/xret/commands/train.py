@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig) -> float | tuple[float, ...]:
     """Train, measure, record; return what ``objective`` names, for a sweep."""
     from xret.commands._claim import claim
+    from xret.commands._needs import check_together
     from xret.commands._result import objective
     from xret.commands._wise import check
     from xret.run.folder import Busy
@@ -37,6 +38,7 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
         if cfg[key] is not None and cfg[key] < least:
             raise UserError(f"{key} must be null or at least {least}, got {cfg[key]}")
     check(cfg.wise)
+    check_together(cfg)
     cfg, record = claim(cfg)
     if record.silent:
         logging.getLogger().setLevel(logging.ERROR)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from xret.data.split import assign, check_fractions
 
 _TONES = {chr(code) for code in range(0x1F3FB, 0x1F400)}
 _REGIONS = {chr(code) for code in range(0x1F1E6, 0x1F200)}
+_TITLES = ("es", "tr")  # in the alphabet of English, with few words of it
 _PLAIN_TEXT = "\N{VARIATION SELECTOR-16}"
 _GENDERS = set("👨👩👦👧👴👵♀♂")
 
@@ -58,6 +60,9 @@ class OpenMoji:
             Drawings without a name in it are left out.
         extra_captions: more captions of the same drawings: "aliases" (English), or languages.
         extra_in: "train" keeps extra captions out of val and test, so that figures stay comparable; or "all".
+        title: language of a second name, which with the drawing makes one item (``items=late``); null: none but where
+            items want one, then Spanish (or Turkish). Words that stand in a caption of the drawing, accents and case
+            aside, are taken out of it, so that no query finds itself; without a word left there is no title.
         drop_flags: leave out flags of countries and regions.
         salt: another one gives another division into splits.
         fractions: shares of train, val and test.
@@ -72,6 +77,7 @@ class OpenMoji:
     lang: str = "en"
     extra_captions: Sequence[str] = ()
     extra_in: str = "train"
+    title: str | None = None
     drop_flags: bool = True
     salt: str = "xret"
     fractions: Sequence[float] = (0.7, 0.1, 0.2)
@@ -87,6 +93,8 @@ class OpenMoji:
             raise ValueError(
                 f"extra_captions must be a list, got {self.extra_captions!r}; write [{self.extra_captions}]"
             )
+        if self.title == self.lang or self.title in self.extra_captions:
+            raise ValueError(f"title must be a language that no caption is in, a query would find itself: {self.title}")
         check_fractions(self.fractions)
         check_on_error(self.on_error)
         check_target(self.target)
@@ -98,13 +106,19 @@ class OpenMoji:
         other = "color" if self.style == "line" else "line"
         return domain(self, "style", other if self.target is None else self.target)
 
+    def titled(self) -> "OpenMoji":
+        """Return the source with titles."""
+        free = [lang for lang in _TITLES if lang != self.lang and lang not in self.extra_captions]
+        return self if self.title is not None or not free else replace(self, title=free[0])
+
     def load(self) -> Manifest:
         """Return the rows.
 
         Raises:
             UserError: a package is missing, or does not know a language.
         """
-        folder, names = _drawings(), _names({self.lang, *self.extra_captions} - {"aliases"})
+        langs = {self.lang, *self.extra_captions, self.title or self.lang} - {"aliases"}
+        folder, names = _drawings(), _names(langs)
         codes = sorted(entry.name[:-4] for entry in os.scandir(folder) if entry.name.endswith(".svg"))
         kept = [code for code in codes if not _TONES & set(_text(code)) and self.lang in names.get(_key(code), ())]
         if self.drop_flags:
@@ -125,13 +139,28 @@ class OpenMoji:
             lang = "en" if kind == "aliases" else kind
             for i, caption in enumerate(names.get(kind, ())):
                 captions.append((f"{code}/{kind}{i}", lang, caption, {"emoji": text, "caption": kind}))
+        title = self._title(names)
         seen: set[str] = set()
         for name, lang, caption, attributes in captions:
             if caption not in seen:
                 seen.add(caption)
-                inputs = {"image": f"{code}.svg{layer}", "text": caption}
+                inputs = {"image": f"{code}.svg{layer}", "text": caption} | title
                 group = text.translate(_BASE)
                 yield Row(name, group, inputs, domain=self.style, lang=lang, attributes=attributes)
+
+    def _title(self, names: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Return the title of a drawing, without the words of its captions and aliases; nothing where it has none."""
+        captions = [name for kind in (self.lang, "aliases", *self.extra_captions) for name in names.get(kind, ())]
+        known = {_bare(word) for name in captions for word in name.replace("-", " ").split()}
+        words = [word for name in names.get(self.title or "", ())[:1] for word in name.replace("-", " ").split()]
+        left = " ".join(word for word in words if _bare(word) not in known)
+        return {"title": left} if left else {}
+
+
+def _bare(word: str) -> str:
+    """Return a word as readers that know neither case nor accents see it; signs go too."""
+    apart = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(character for character in apart if character.isalnum())
 
 
 def _drawings() -> Path:

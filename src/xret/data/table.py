@@ -21,6 +21,7 @@ MEDIA = ("image", "video", "audio")
 MODALITIES = ("text", *MEDIA)
 FIELDS = ("id", *MODALITIES, "group", "split", "weight", "domain", "lang")
 
+_HOW = "data.columns.image=... data.columns.text=..."
 _SPLIT_NAMES = dict.fromkeys(SPLITS, "") | {"training": "train", "restval": "train", "testing": "test"}
 _SPLIT_NAMES |= dict.fromkeys(("validation", "valid", "dev"), "val")
 
@@ -34,10 +35,14 @@ class Table:
     and "testing" are understood). ``weight`` is a number, 0 or more. Columns with other names become attributes. A list
     of texts (JSONL, Parquet) makes a row for each.
 
+    With ``title`` a row may lack its media file or its title, and is rejected only where it has neither; it keeps its
+    text, which is what is asked for.
+
     Args:
         path: .csv, .tsv, .jsonl or .parquet. CSV and TSV have a header and are UTF-8.
         columns: field -> name of its column, where they differ; null: the table's column of that name is no field.
             Fields: id, image, text, audio, video, group, split, weight, domain, lang.
+        title: the column of titles, which with a picture make one item (``items=late``); null: there are none.
         root: folder the media files are relative to; by default that of the table.
         allow_outside: accept media files outside the root.
         salt: another one gives another division into splits.
@@ -51,6 +56,7 @@ class Table:
 
     path: str
     columns: Mapping[str, str | None] = field(default_factory=dict)
+    title: str | None = None
     root: str | None = None
     allow_outside: bool = False
     salt: str = "xret"
@@ -106,13 +112,22 @@ class Table:
             elif wanted not in (name, None):
                 near = _nearest(str(wanted), names)
                 raise UserError(f"data.columns.{name}: {path} has no column {wanted!r}, it has {_listed(names)}{near}")
-        if len(found.keys() & set(MODALITIES)) < 2:
+        if self.title is not None:
+            if self.title not in names:
+                near = _nearest(self.title, names)
+                raise UserError(f"data.title: {path} has no column {self.title!r}, it has {_listed(names)}{near}")
+            if "text" not in found:
+                raise UserError(f"data.title: {path} must have a column text too, what is asked for; name it: {_HOW}")
+            if self.title == found["text"]:
+                raise UserError(f"data.title={self.title} is the column of texts: a title must not be its own query")
+            found["title"] = self.title
+        elif len(found.keys() & set(MODALITIES)) < 2:
             others = [name for name in names if name not in found.values()]
             pairs = [(m, near[0]) for m in MODALITIES if m not in found for near in [_close(m, others)] if near]
             hint = "".join(f"; data.columns.{m}={near}?" for m, near in pairs)
             raise UserError(
                 f"{path} must have two of the columns {', '.join(MODALITIES)}, it has {_listed(names)}"
-                f"{hint or '; name them with data.columns.image=... data.columns.text=...'}"
+                f"{hint or f'; name them with {_HOW}'}"
             )
         return found
 
@@ -127,7 +142,7 @@ def _rows(
     """
     values = {name: record.get(source, "") for name, source in column.items()}
     name, group, domain, lang = (_one(values, key) for key in ("id", "group", "domain", "lang"))
-    inputs = {m: media.check(_one(values, m)) for m in MEDIA if m in column}
+    inputs = _target(values, column, media)
     weight = _weight(_one(values, "weight"))
     sources = set(column.values())
     attributes = {key: _joined(value) for key, value in record.items() if key not in sources}
@@ -135,7 +150,7 @@ def _rows(
         check_encoding(text)
     split = _split(_one(values, "split"))
     name = name or number
-    group = group or next(iter(inputs.values()), name)
+    group = group or next((ref for m, ref in inputs.items() if m in MEDIA), name)
     texts = values.get("text", "")
     named = {f"{name}.{k}": text for k, text in enumerate(texts)} if isinstance(texts, list) else {name: texts}
     for row, text in named.items():
@@ -148,6 +163,22 @@ def _rows(
             continue
         seen.add(row)
         yield Row(row, group, pair, split, weight, domain, lang, attributes)
+
+
+def _target(values: Mapping[str, str | list[str]], column: Mapping[str, str], media: MediaRoot) -> dict[str, str]:
+    """Return the media files of a record and its title; where there are titles, those that it has of them.
+
+    Raises:
+        RowError: one that must be there is missing, or all are.
+    """
+    named = {m: _one(values, m) for m in MEDIA if m in column}
+    if "title" not in column:
+        return {m: media.check(ref) for m, ref in named.items()}
+    found = {m: media.check(ref) for m, ref in named.items() if ref}
+    title = _one(values, "title")
+    if not title and not found:
+        raise RowError("empty", f"none of {', '.join([*named, 'title'])}")
+    return found | ({"title": title} if title else {})
 
 
 def _one(values: Mapping[str, str | list[str]], name: str) -> str:

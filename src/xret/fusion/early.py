@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from xret._attention import Block
+from xret._reader import mask_of, readers
 from xret.fusion import Side
-from xret.fusion._attention import Block
-from xret.fusion._reader import mask_of, readers
 
 
 class Early(nn.Module):

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from xret._attention import Block
+from xret._reader import mask_of, readers
 from xret.fusion import Side
-from xret.fusion._attention import Block
-from xret.fusion._reader import mask_of, readers
 
 
 class Intermediate(nn.Module):

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from xret._reader import mask_of, readers
 from xret.fusion import Side
-from xret.fusion._reader import mask_of, readers
 
 _UNDECIDED = 0.4  # cosine; between pairs and hard negatives of a space that was begun in closed form
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xret._errors import UserError
+from xret.data.parts import ITEM, part_of
 from xret.encoder import Encoded
 from xret.encoder.lora import base_fingerprint, is_adapted, is_adapter
 from xret.model.chunks import Chunks
@@ -20,11 +21,16 @@ Side = Any
 class DualEncoder(nn.Module):
     """One encoder and one projection per modality; unit vectors of one size come out.
 
+    Where targets are items of several parts, these are one modality, "item": each part has an encoder, and what
+    `xret.items` describes stands where the projection stands.
+
     Args:
         encoders: modality -> encoder, as `xret.encoder` describes it.
-        projections: modality -> module (B, encoder.width) -> (B, D), the same D for all.
+        projections: modality -> module (B, encoder.width) -> (B, D), the same D for all; "item" -> a fuser.
         matcher: scores pairs from their tokens, as `xret.fusion` describes it; None where there is no second stage.
         matcher_lr: its learning rate. ``reader_lr`` is that of the maps by which it reads tokens, and may be set apart.
+        parts: of an item, -> the encoder that reads it: a title is read by that of texts; None where targets have none.
+        parts_lr: learning rate of a fuser; the projections of its parts have that of projections.
 
     Attributes:
         chunks: how `encode` saves memory wherever a gradient is recorded; None: it does not.
@@ -38,19 +44,28 @@ class DualEncoder(nn.Module):
         projections: Mapping[str, nn.Module],
         matcher: nn.Module | None = None,
         matcher_lr: float = 1e-3,
+        parts: Mapping[str, str] | None = None,
+        parts_lr: float = 1e-3,
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
         self.projections = nn.ModuleDict(projections)
         self.matcher: Any = matcher
         self.matcher_lr = self.reader_lr = matcher_lr
+        self.parts, self.parts_lr = dict(parts or {}), parts_lr
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What can be encoded, and so asked for and found."""
+        return tuple(self.projections)
 
     def encode(self, modality: str, inputs: dict[str, Tensor]) -> Encoded:
         """Encode B items of one modality.
 
         Args:
             modality: "text", "image", ...
-            inputs: raw tensors of the encoder, or stored features under "vector" or "tokens".
+            inputs: raw tensors of the encoder, or stored features under "vector" or "tokens"; of items those of each
+                part, see `xret.data.parts.Composite`.
 
         Returns:
             `Encoded` whose vector is (B, D) float32 of length 1 (in float32 under autocast too).
@@ -60,9 +75,25 @@ class DualEncoder(nn.Module):
         return self._encode(modality, inputs)
 
     def _encode(self, modality: str, inputs: dict[str, Tensor]) -> Encoded:
+        if modality == ITEM:
+            return Encoded(F.normalize(self._fused(inputs).float(), dim=-1))
         encoded: Encoded = self.encoders[modality](inputs)
         vector = self.projections[modality](encoded.vector)
         return encoded._replace(vector=F.normalize(vector.float(), dim=-1))
+
+    def _fused(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return what the fuser makes of the parts of B items, (B, D)."""
+        given = {part: part_of(inputs, part) for part in self.parts}
+        encoded: dict[str, Encoded] = {p: self.encoders[encoder](given[p][0]) for p, encoder in self.parts.items()}
+        fuser: Any = self.projections[ITEM]
+        tokens = {part: (e.tokens, e.mask) for part, e in encoded.items()} if fuser.reads_tokens else None
+        vectors, present = {p: e.vector for p, e in encoded.items()}, {p: there for p, (_, there) in given.items()}
+        return cast(Tensor, fuser(vectors, present, tokens))
+
+    def report(self) -> dict[str, Tensor]:
+        """Return numbers worth watching: "item_weight_image" and so on; none where there are no items of parts."""
+        fuser: Any = self.projections[ITEM] if self.parts else None
+        return {f"{ITEM}_{name}": value for name, value in fuser.report().items()} if self.parts else {}
 
     def read(self, modality: str, encoded: Encoded) -> Side:
         """Return what the matcher keeps of B items; vectors reach it without gradient, tokens carry theirs.
@@ -128,7 +159,9 @@ class DualEncoder(nn.Module):
             weight_decay: for matrices.
         """
         parts: list[tuple[nn.Module, float]] = [(e, cast(float, e.lr)) for e in self.encoders.values()]
-        parts += [(projection, lr) for projection in self.projections.values()]
+        fuser: Any = self.projections[ITEM] if self.parts else None
+        parts += [(p, lr) for m, p in self.projections.items() if m != ITEM]
+        parts += [(fuser.projections, lr), (fuser, self.parts_lr)] if self.parts else []
         parts += (
             [] if self.matcher is None else [(self.matcher.readers, self.reader_lr), (self.matcher, self.matcher_lr)]
         )

@@ -124,7 +124,7 @@ class RetrievalModule(pl.LightningModule):
         """Return the sum of all objectives of one batch."""
         encoded = {m: self.model.encode(m, x) for m, x in batch.inputs.items()}
         progress = self.global_step / max(1, self._total_steps)
-        health = dict(batch.health)
+        health = {**batch.health, **self.model.report()}
         step = Step(self.model, batch, encoded, progress, self.current_epoch, health, gather=self._gather)
         if self.trainer.world_size > 1:
             step.gathered = self._gathered

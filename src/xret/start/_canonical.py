@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_NOTHING = 1e-6  # correlations below are rounding
+NOTHING = 1e-6  # correlations below are rounding
 
 
 def directions(x: np.ndarray, y: np.ndarray, strength: float, dim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -29,18 +29,18 @@ def directions(x: np.ndarray, y: np.ndarray, strength: float, dim: int) -> tuple
         right, left, correlations = directions(y, x, strength, dim)
         return left, right, correlations
     wide, narrow = torch.from_numpy(x), torch.from_numpy(y)
-    pulled = _ridge(wide, narrow, strength)  # (Dx, Dy): Cxx^-1 Cxy
+    pulled = ridge(wide, narrow, strength)  # (Dx, Dy): Cxx^-1 Cxy
     factor = torch.linalg.cholesky(_ridged(narrow.T @ narrow / len(narrow), strength))
     inner = torch.linalg.solve_triangular(factor, narrow.T @ (wide @ pulled) / len(narrow), upper=False)
     inner = torch.linalg.solve_triangular(factor, inner.T, upper=False)
     squares, basis = torch.linalg.eigh((inner + inner.T) / 2)
     found = squares.flip(0)[:dim].clamp(min=0).sqrt()
     b = torch.linalg.solve_triangular(factor.T, basis.flip(1)[:, :dim], upper=True)
-    a = torch.where(found > _NOTHING, pulled @ b / found.clamp(min=_NOTHING), 0)
+    a = torch.where(found > NOTHING, pulled @ b / found.clamp(min=NOTHING), 0)
     return a.numpy(), b.numpy(), found.numpy()
 
 
-def _ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
+def ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
     """Return the (Dx, Dy) coefficients of a ridge regression of y on x, in whichever form has the smaller matrix."""
     rows, columns = x.shape
     if columns <= rows:

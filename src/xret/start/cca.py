@@ -61,9 +61,9 @@ class CCA:
                 f"start=cca needs as many rows of both, at least 2, and encoder.projection.dim of at most "
                 f"{min(x.shape[1], y.shape[1])}, the narrower encoder's width; got {x.shape}, {y.shape} and {dim}"
             )
-        share = None if weight is None else _share(weight, len(x))
-        x, x_mean, x_scale = _standardised(x, share)
-        y, y_mean, y_scale = _standardised(y, share)
+        share = share_of(weight, len(x))
+        x, x_mean, x_scale = standardised(x, share)
+        y, y_mean, y_scale = standardised(y, share)
         if share is None:
             x_white, y_white = _whitening(x, self.strength), _whitening(y, self.strength)
             u, correlations, v = np.linalg.svd(x_white @ (x.T @ y / len(x)) @ y_white, full_matrices=False)
@@ -72,24 +72,26 @@ class CCA:
             left, right, correlations = directions(x, y, self.strength, dim)
         weighted = np.sqrt(correlations)
         return {
-            first: _affine(x_mean, x_scale, (left * weighted).T),
-            second: _affine(y_mean, y_scale, (right * weighted).T),
+            first: affine(x_mean, x_scale, (left * weighted).T),
+            second: affine(y_mean, y_scale, (right * weighted).T),
         }
 
 
-def _share(weight: np.ndarray, rows: int) -> np.ndarray:
-    """Return weights (N,) float64 of mean 1.
+def share_of(weight: np.ndarray | None, rows: int) -> np.ndarray | None:
+    """Return weights (N,) float64 of mean 1; None where all count the same.
 
     Raises:
         ValueError: there is not one per row, one is negative or not finite, or all are zero.
     """
+    if weight is None:
+        return None
     share = np.asarray(weight, np.float64)
     if share.shape != (rows,) or not np.isfinite(share).all() or share.min() < 0 or share.max() == 0:
         raise ValueError(f"weight must hold {rows} finite numbers of at least 0, not all 0, got {share.shape}")
     return share * (rows / float(share.sum()))
 
 
-def _standardised(features: np.ndarray, share: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def standardised(features: np.ndarray, share: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (N, D) float64 of mean 0 and deviation about 1, with the mean and the factor that made them so.
 
     With shares (N,), both are weighted and rows are multiplied by the root of their share, so that products of what is
@@ -124,6 +126,7 @@ def _decomposed(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return _KEPT[key]
 
 
-def _affine(mean: np.ndarray, scale: np.ndarray, weight: np.ndarray) -> Affine:
+def affine(mean: np.ndarray, scale: np.ndarray, weight: np.ndarray) -> Affine:
+    """Return a map without an offset of standardised features, in float32."""
     bias = np.zeros(len(weight))
     return Affine(*(part.astype(np.float32) for part in (mean, scale, weight, bias)))

@@ -1,10 +1,12 @@
-"""From the tokens of an encoder to tokens of the fusion's width."""
+"""From the tokens of an encoder to tokens of the width of whatever reads them."""
 
 from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+_COUNTS = {1: "a modality", 2: "two modalities"}
 
 
 class Reader(nn.Module):
@@ -43,19 +45,20 @@ class Reader(nn.Module):
         return F.linear(tokens.to(weight.dtype), weight, self.linear.bias - weight @ self.mean)
 
 
-def readers(widths: Mapping[str, int], width: int, dropout: float) -> nn.ModuleDict:
+def readers(widths: Mapping[str, int], width: int, dropout: float, least: int = 2) -> nn.ModuleDict:
     """Return modality -> `Reader`.
 
     Args:
-        widths: modality -> C, two or more.
+        widths: modality -> C.
         width: W.
         dropout: see `Reader`.
+        least: how many modalities there must be.
 
     Raises:
-        ValueError: there are fewer than two modalities, a width is not positive, or dropout is outside [0, 1).
+        ValueError: there are fewer modalities than ``least``, a width is not positive, or dropout is outside [0, 1).
     """
-    if len(widths) < 2:
-        raise ValueError(f"a fusion needs tokens of two modalities, got {', '.join(widths) or 'none'}")
+    if len(widths) < least:
+        raise ValueError(f"a fusion needs tokens of {_COUNTS[least]}, got {', '.join(widths) or 'none'}")
     if min(width, *widths.values()) < 1 or not 0 <= dropout < 1:
         raise ValueError(f"need width > 0 and 0 <= dropout < 1, got {width} and {dropout}")
     return nn.ModuleDict({modality: Reader(size, width, dropout) for modality, size in widths.items()})

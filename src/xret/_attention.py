@@ -1,4 +1,4 @@
-"""The block that early and intermediate fusion are made of."""
+"""The block that networks over tokens are made of: fusion of pairs, and items of several parts."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
