@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_training_dirties_then_cleans_and_runs_share_what_was_made(xret, small
     dirty, cleaned = texts(second / "dirt"), texts(second / "clean")
     assert texts(first / "dirt") == dirty
     assert all("<" in text or "&" in text for text in dirty.values())
-    assert not any("<" in text for text in cleaned.values()), cleaned
+    assert not any(re.search("<[a-z/]", text) for text in cleaned.values()), cleaned
     assert xret("train", *small, *DIRT, "seed=1", "hydra.run.dir=again")[0] == 0
     assert {folder: (folder / "done").stat().st_mtime_ns for folder in made()} == before
     hashes = [

@@ -58,8 +58,8 @@ def boilerplate(captions: Captions, sources: list[str], bounds: Bounds) -> set[P
     least = max(bounds.min_count, bounds.min_share * len(captions))
     rarest = bounds.min_count if len(sizes) > 1 else least
     backward = [caption[::-1] for caption in captions]
-    front = {p: rows for p, rows in _frequent(captions, rarest / 4, 2 * bounds.max_words) if bounds.holds(p)}
-    back = {p: rows for p, rows in _frequent(backward, rarest / 4, 2 * bounds.max_words) if bounds.holds(p)}
+    front = {p: rows for p, rows in frequent(captions, rarest / 4, 2 * bounds.max_words) if bounds.holds(p)}
+    back = {p: rows for p, rows in frequent(backward, rarest / 4, 2 * bounds.max_words) if bounds.holds(p)}
     at_front, at_back = _taken(len(captions), front), _taken(len(captions), back)
     ends = _End(captions, front, at_front, at_back, bounds), _End(backward, back, at_back, at_front, bounds)
     found = {}
@@ -137,7 +137,7 @@ class _Usual:
         return (math.log(max(self._counts[word] - own, 0) + 0.5) - self._mean) / self._deviation
 
 
-def _frequent(pool: Captions, least: float, longest: int) -> Iterator[tuple[Phrase, list[int]]]:
+def frequent(pool: Captions, least: float, longest: int) -> Iterator[tuple[Phrase, list[int]]]:
     """Yield each beginning that so many captions have, and their rows; only frequent ones are made longer."""
     level: dict[Phrase, list[int]] = {(): list(range(len(pool)))}
     for size in range(1, longest + 1):

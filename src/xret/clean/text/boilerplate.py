@@ -6,6 +6,7 @@ from typing import Any
 from xret.clean import Outcome
 from xret.clean.text._caption import TOO_LONG, cut_out, has_content, outcome, plain_words, words
 from xret.clean.text._ends import Bounds, Phrase, boilerplate
+from xret.clean.text._stamps import stamps, without
 
 _MOST_CHARACTERS = 2000  # of a caption that are counted
 
@@ -23,6 +24,10 @@ class Boilerplate:
        most about a third of it are captions in their own right (then the phrase tells captions from each other);
     3. what remains begins, and ends, with words that are as usual there as in other captions;
     4. it is hardly found within captions.
+
+    Before that, phrases of three words or more go without these tests where 8 % of all captions have them at an end, in
+    words that hardly stand elsewhere, and what remains is different each time; with a word that always stands at the
+    other end then ("Buy ... online at shop.com").
 
     Other captions are looked at without their own candidates, so a set in which every caption has one of several
     phrases is told too. A phrase within a caption is left alone, and so is one that would leave no content.
@@ -66,11 +71,14 @@ class Boilerplate:
         """Find the boilerplate of the training captions, of all together and of each source."""
         captions, sources = [], []
         for source, caption in _thinned(values, self.max_captions):
-            if found := tuple(plain_words(caption[:_MOST_CHARACTERS])):
-                captions.append(found)
+            if said := tuple(plain_words(caption[:_MOST_CHARACTERS])):
+                captions.append(said)
                 sources.append(source)
-        many = len(captions) >= 2 * self._bounds.min_count
-        self._learnt = frozenset(boilerplate(captions, sources, self._bounds)) if many else frozenset()
+        found: set[Phrase] = set()
+        if len(captions) >= 2 * self._bounds.min_count:
+            found = stamps(list(dict.fromkeys(captions)), 2 * self._bounds.max_words, self._bounds.min_count)
+            found |= boilerplate(list(without(captions, found)), sources, self._bounds)
+        self._learnt = frozenset(found)
 
     def state(self) -> dict[str, Any]:
         """Return the phrases found."""
@@ -94,7 +102,7 @@ class Boilerplate:
         """Return the caption without its longest phrase at either end, and that phrase."""
         found = words(caption)
         for side in ("front", "back"):
-            for size in range(min(2 * self._bounds.max_words, len(found) - 1), self._bounds.min_words - 1, -1):
+            for size in range(min(2 * self._bounds.max_words, len(found) - 1), 0, -1):
                 piece = found[:size] if side == "front" else found[-size:]
                 if tuple(word.text for word in piece) in self._learnt:
                     shorter = cut_out(caption, piece[0].start, piece[-1].end)
