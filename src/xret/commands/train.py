@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig) -> float | tuple[float, ...]:
     """Train, measure, record; return what ``objective`` names, for a sweep."""
     from xret.commands._claim import claim
+    from xret.commands._leaks import check_way
     from xret.commands._result import objective
     from xret.commands._wise import check
     from xret.run.folder import Busy
@@ -37,6 +38,7 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
         if cfg[key] is not None and cfg[key] < least:
             raise UserError(f"{key} must be null or at least {least}, got {cfg[key]}")
     check(cfg.wise)
+    check_way(cfg.leaks)
     cfg, record = claim(cfg)
     if record.silent:
         logging.getLogger().setLevel(logging.ERROR)
@@ -81,6 +83,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._augmentation import augment
     from xret.commands._begin import begin as begin_projections
     from xret.commands._fit import Fit
+    from xret.commands._leaks import guard
     from xret.commands._measure import of_split, require
     from xret.commands._needs import needs
     from xret.commands._noise import with_noise
@@ -99,6 +102,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
     clean = prepare(cfg, manifest, model, needs(cfg), cfg.batch.keep_pictures)
+    guard(cfg, record, clean)
     clean = replace(clean, target=target(cfg, model))
     prepared = augment(cfg, with_noise(cfg, clean), model)
     facts = _facts(cfg, record, clean, model.frozen_fingerprints(), _noise(cfg, record, prepared))

@@ -25,7 +25,7 @@ _CHUNK = 128
 _WIDTH = 192  # of a descriptor
 _UNLIKE = 10.0, 15.0  # levels left over after a few steps at 16 and at 32 px, beyond both of which no copy was seen
 _UNLIKE_STILL = 13.0  # the same after six steps of refinement
-_DOUBTFUL = 6.0  # times the largest difference of copies: so far off is not looked at from the other side
+_DOUBTFUL = 6.0  # times the largest difference of copies: what is so far off is not looked at again
 _NEAR = 60.0  # levels of difference beyond which the full size brings no copy to light
 
 
@@ -35,7 +35,7 @@ class Copy(NamedTuple):
     Attributes:
         first: position of the one.
         second: position of the other, greater than `first`.
-        difference: third largest difference of 16 x 16 blocks laid over each other, in levels of 255.
+        difference: what blocks of 4 x 4 px differ by, laid over each other; see `_alignment.difference`.
         mirrored: the second one is mirrored.
     """
 
@@ -151,7 +151,7 @@ def _verified(spool: _Spool, chunk: list[tuple[int, int, bool]], most: float) ->
     rest = np.full(len(a), np.inf, np.float32)
     at[left], error = refined(a32[left], b32[left], at[left], 6)
     rest[left] = difference(a[left], b[left], at[left], 4)
-    left = left[(rest[left] >= most) & (error < _UNLIKE_STILL)]
+    left = left[(rest[left] >= most) & (rest[left] < _DOUBTFUL * most) & (error < _UNLIKE_STILL)]
     for one, other in ((a, b), (b, a)):  # a cut-out is seen best in the picture that it was cut from
         if len(left):
             rest[left] = np.minimum(rest[left], _least(one[left], other[left]))

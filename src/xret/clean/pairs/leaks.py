@@ -25,7 +25,7 @@ class Leaks:
         ValueError: most is outside (0, 255).
     """
 
-    def __init__(self, most: float = 15.0, drop: bool = False) -> None:
+    def __init__(self, most: float = 14.0, drop: bool = False) -> None:
         if not 0 < most < 255:
             raise ValueError(f"most must be in (0, 255), levels of a pixel, got {most}")
         self.most, self.drop = most, drop
