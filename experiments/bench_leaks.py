@@ -1,8 +1,9 @@
 """Does the leak guard find planted copies of real pictures, and nothing in pictures that are only alike?
 
-`python experiments/bench_leaks.py [seed ...]` takes half of the drawings of OpenMoji and of the stamps of Tux Paint
-(the half that no setting was chosen on), plants changed copies of 150 of each set by every kind of change, and prints
-how many are found and how many pictures of different groups are said to be copies. It ends with 1 on a miss.
+`python experiments/bench_leaks.py [seed ...]` takes half of the drawings of OpenMoji and of the stamps of Tux Paint (the
+half on which no planted copy was looked at while the limits were set; `calibrate` takes the other), plants changed
+copies of 150 of each set by every kind of change, and prints how many are found and how many pictures of different
+groups are said to be copies. It ends with 1 on a miss.
 """
 
 import io
@@ -86,7 +87,7 @@ def main() -> int:
         touched = {side: len({p for c in wrong if c.mirrored == side for p in c[:2]}) for side in (False, True)}
         share = touched[False] / len(whole)
         print(f"{manifest.name}: {len(whole)} pictures, {seconds:.1f} s of one core; alarms: {touched[False]} pictures")
-        print(f"  ({share:.2%}), {touched[True]} more or less are mirror images of another thing")
+        print(f"  ({share:.2%}), {touched[True]} in mirror images of another thing")
         for copy in [c for c in wrong if not c.mirrored]:
             print(f"  {names[copy.first]} and {names[copy.second]}: {copy.difference:.1f}")
         missed |= share > FALSE

@@ -3,14 +3,21 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import xret.clean.labels
+from xret.clean.labels.embedding import Embedding
 from xret.clean.labels.fuzzy import Fuzzy
 from xret.clean.labels.normal import Normal
 from xret.clean.labels.synonyms import Synonyms
 
-MAKE = {"normal": Normal, "synonyms": lambda: Synonyms({"vintage": ["retro"]}), "fuzzy": Fuzzy}
+MAKE = {
+    "normal": Normal,
+    "synonyms": lambda: Synonyms({"vintage": ["retro"]}),
+    "fuzzy": Fuzzy,
+    "embedding": lambda: Embedding(encode=lambda names: np.array([[1 + len(n), 1 + n.count(" ")] for n in names])),
+}
 PIECES = [
     "Red", "red", "reds", "floral", "florral", "FLORAL", "-", "_", "--", "\u2013", ".", ",", "!", "(", ")", "'",
     "\u2019", "&", "5", "-5", "1/2", "红色", "风格", "kind", "\u3000", "\uff21\uff22", "", "vintage", "retro", "grey",

@@ -118,8 +118,8 @@ def difference(a: Floats, b: Floats, at: Floats, size: int) -> Floats:
 
     That is the third largest difference of the means of blocks, in luma or 0.7 times that of chroma. Other encodings
     of a picture differ a little in many places; where one place stands out it is another picture (a mouth, the hands of
-    a clock), and the difference counts more: times its ratio to 4 (1 + that of the block at nine tenths). Nor do they
-    differ on the whole: six times the difference of the means of both is the least that is returned.
+    a clock). So the difference counts times its ratio to 4 (1 + that of the block at nine tenths), 0.75 at least. Nor
+    do they differ on the whole: six times the difference of the means of both is the least that is returned.
     """
     seen, within = warped(b, at)
     covered = pool(within, size)
@@ -131,4 +131,4 @@ def difference(a: Floats, b: Floats, at: Floats, size: int) -> Floats:
     tenth = one.shape[1] // 10
     ordered = np.partition(one, (-tenth, -3), 1)
     most, usual = ordered[:, -3], ordered[:, -tenth]
-    return np.asarray(np.maximum(most * np.maximum(1, most / (4 + 4 * usual)), 6 * shift), np.float32)
+    return np.asarray(np.maximum(most * np.maximum(0.75, most / (4 + 4 * usual)), 6 * shift), np.float32)

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import faiss
 import numpy as np
@@ -23,9 +23,9 @@ _BLANK = 1.0  # levels: what varies by less shows nothing that could be told aga
 _MANY = 20_000  # pictures; with more, neighbours are searched in cells
 _CHUNK = 128
 _WIDTH = 192  # of a descriptor
-_UNLIKE = 10.0, 15.0  # levels left over after a few steps at 16 and at 32 px, beyond both of which no copy was seen
-_UNLIKE_STILL = 13.0  # the same after six steps of refinement
-_DOUBTFUL = 6.0  # times the largest difference of copies: what is so far off is not looked at again
+_UNLIKE = 12.0, 17.0  # levels left over after a few steps at 16 and at 32 px, beyond both of which no copy was seen
+_UNLIKE_STILL = 20.0  # the same after six steps of refinement
+_DOUBTFUL = 7.0  # times the largest difference of copies: what is so far off is not looked at again
 _NEAR = 60.0  # levels of difference beyond which the full size brings no copy to light
 
 
@@ -56,7 +56,8 @@ def copies(blocks: Iterable[np.ndarray], most: float) -> list[Copy]:
         blocks: of (B, 64, 64, 3) uint8 pictures; they are kept in a file that has no name, 12 kB each.
         most: the largest difference that copies have, in levels of 255.
     """
-    with _Spool(blocks) as spool:
+    with tempfile.TemporaryFile() as file:
+        spool = _Spool(file, blocks)
         found = [Copy(first, second, 0.0, False) for first, second in spool.equals]
         likely = list(_candidates(spool))
         chunks = [likely[i : i + _CHUNK] for i in range(0, len(likely), _CHUNK)]
@@ -69,11 +70,23 @@ def copies(blocks: Iterable[np.ndarray], most: float) -> list[Copy]:
     return sorted(best.values())
 
 
-class _Spool:
-    """Pictures in a file without a name: `positions` of those that differ, and pairs of `equals`."""
+def equals_and_near(found: list[Copy]) -> tuple[dict[int, int], dict[int, list[tuple[int, Copy]]]]:
+    """Return picture -> the first that is equal to it, and of those first ones -> their copies that are not equal."""
+    root = {copy.second: copy.first for copy in found if copy.difference == 0 and not copy.mirrored}
+    near: dict[int, list[tuple[int, Copy]]] = {}
+    for copy in found:
+        one, other = root.get(copy.first, copy.first), root.get(copy.second, copy.second)
+        if one != other:
+            near.setdefault(one, []).append((other, copy))
+            near.setdefault(other, []).append((one, copy))
+    return root, near
 
-    def __init__(self, blocks: Iterable[np.ndarray]) -> None:
-        self._file = tempfile.TemporaryFile()
+
+class _Spool:
+    """Pictures in a file: `positions` of those that differ, and pairs of `equals`."""
+
+    def __init__(self, file: IO[bytes], blocks: Iterable[np.ndarray]) -> None:
+        self._file = file
         self.equals: list[tuple[int, int]] = []
         first: dict[bytes, int] = {}
         position = 0
@@ -90,12 +103,6 @@ class _Spool:
                 position += 1
         self._file.flush()
         self.positions = np.array(list(first.values()), np.int64)
-
-    def __enter__(self) -> "_Spool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
     def take(self, positions: Iterable[int]) -> Floats:
         """Return pictures (P, 64, 64, 3) in luma and chroma."""
