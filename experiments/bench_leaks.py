@@ -1,6 +1,6 @@
 """Does the leak guard find planted copies of real pictures, and nothing in pictures that are only alike?
 
-`python experiments/bench_leaks.py [seed ...]` takes half of the drawings of OpenMoji and of the stamps of Tux Paint (the
+`python experiments/bench_leaks.py [seed ...]` takes half of the drawings of OpenMoji and stamps of Tux Paint (the
 half on which no planted copy was looked at while the limits were set; `calibrate` takes the other), plants changed
 copies of 150 of each set by every kind of change, and prints how many are found and how many pictures of different
 groups are said to be copies. It ends with 1 on a miss.

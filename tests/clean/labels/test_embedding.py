@@ -74,7 +74,7 @@ def test_the_packaged_model_puts_a_couch_by_a_sofa_and_no_dog():
 
 def test_a_missing_model_is_named():
     for model in ("/nowhere", "pkg://no_such_package/model"):
-        with pytest.raises(UserError, match="model|package"):
+        with pytest.raises(UserError, match=r"model|package"):
             Embedding(model).fit([("kind", "a"), ("kind", "b")])
 
 

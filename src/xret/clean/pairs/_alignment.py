@@ -31,7 +31,7 @@ def soft(a: Floats, size: int = 1) -> Floats:
     np.add.at(blur, (np.arange(small)[:, None], ends.clip(0, small - 1)), 0.25)
     lines = np.repeat(blur, size, 1) / size  # (n / size, n)
     rows = np.matmul(lines, a.reshape(p, n, n * c)).reshape(p, small, n, c)
-    return np.matmul(lines, rows)
+    return np.asarray(np.matmul(lines, rows), np.float32)
 
 
 def sampling(side: int, scale: Floats, shift: Floats) -> tuple[Floats, NDArray[np.bool_]]:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import faiss
 import numpy as np
@@ -23,8 +23,8 @@ _BLANK = 1.0  # levels: what varies by less shows nothing that could be told aga
 _MANY = 20_000  # pictures; with more, neighbours are searched in cells
 _CHUNK = 128
 _WIDTH = 192  # of a descriptor
-_UNLIKE = 12.0, 17.0  # levels left over after a few steps at 16 and at 32 px, beyond both of which no copy was seen
-_UNLIKE_STILL = 20.0  # the same after six steps of refinement
+_UNLIKE = 11.0, 15.0  # levels left over after a few steps at 16 and at 32 px, beyond both of which no copy was seen
+_UNLIKE_STILL = 14.0  # the same after six steps of refinement
 _DOUBTFUL = 7.0  # times the largest difference of copies: what is so far off is not looked at again
 _NEAR = 60.0  # levels of difference beyond which the full size brings no copy to light
 
@@ -117,7 +117,7 @@ def _candidates(spool: _Spool) -> Iterator[tuple[int, int, bool]]:
     if count < 2:
         return
     blocks = [spool.positions[i : i + 1024] for i in range(0, count, 1024)]
-    index = faiss.IndexFlatL2(_WIDTH)
+    index: Any = faiss.IndexFlatL2(_WIDTH)
     if count > _MANY:
         index = faiss.IndexIVFFlat(index, _WIDTH, 4 * int(count**0.5))
         index.nprobe = 16
@@ -151,19 +151,25 @@ def _verified(spool: _Spool, chunk: list[tuple[int, int, bool]], most: float) ->
     turned = np.array([mirrored for *_, mirrored in chunk])
     a, b = spool.take(first for first, *_ in chunk), spool.take(second for _, second, _ in chunk)
     b[turned] = b[turned, :, ::-1]
+    rest = np.full(len(chunk), np.inf, np.float32)
+    for one, other in ((a, b), (b, a)):  # a cut-out is found best in the picture that it was cut from
+        left = np.flatnonzero(rest >= most)
+        rest[left] = np.minimum(rest[left], _difference(one[left], other[left], most))
+    return [Copy(*chunk[i][:2], float(rest[i]), chunk[i][2]) for i in np.flatnonzero(rest < most)]
+
+
+def _difference(a: Floats, b: Floats, most: float) -> Floats:
+    """Return the difference where second pictures lie best over the first, infinite where that is clearly nowhere."""
+    rest = np.full(len(a), np.inf, np.float32)
     a32, b32 = soft(a, 2), soft(b, 2)
     at = by_profile(a32, b32)
     coarse, fine = refined(soft(a, 4), soft(b, 4), at, 3)[1], refined(a32, b32, at, 1)[1]
     left = np.flatnonzero((coarse < _UNLIKE[0]) | (fine < _UNLIKE[1]))
-    rest = np.full(len(a), np.inf, np.float32)
-    at[left], error = refined(a32[left], b32[left], at[left], 6)
-    rest[left] = difference(a[left], b[left], at[left], 4)
+    at, error = refined(a32[left], b32[left], at[left], 6)
+    rest[left] = difference(a[left], b[left], at, 4)
     left = left[(rest[left] >= most) & (rest[left] < _DOUBTFUL * most) & (error < _UNLIKE_STILL)]
-    for one, other in ((a, b), (b, a)):  # a cut-out is seen best in the picture that it was cut from
-        if len(left):
-            rest[left] = np.minimum(rest[left], _least(one[left], other[left]))
-        left = left[(rest[left] >= most) & (rest[left] < _DOUBTFUL * most)]
-    return [Copy(*chunk[i][:2], float(rest[i]), chunk[i][2]) for i in np.flatnonzero(rest < most)]
+    rest[left] = np.minimum(rest[left], _least(a[left], b[left]))
+    return rest
 
 
 def _least(a: Floats, b: Floats) -> Floats:
