@@ -151,7 +151,8 @@ def _verified(spool: _Spool, chunk: list[tuple[int, int, bool]], most: float) ->
     turned = np.array([mirrored for *_, mirrored in chunk])
     a, b = spool.take(first for first, *_ in chunk), spool.take(second for _, second, _ in chunk)
     b[turned] = b[turned, :, ::-1]
-    rest = np.full(len(chunk), np.inf, np.float32)
+    as_they_are = np.tile(np.array([1, 0, 1, 0], np.float32), (len(chunk), 1))
+    rest = difference(a, b, as_they_are, 4)
     for one, other in ((a, b), (b, a)):  # a cut-out is found best in the picture that it was cut from
         left = np.flatnonzero(rest >= most)
         rest[left] = np.minimum(rest[left], _difference(one[left], other[left], most))
