@@ -15,7 +15,7 @@ from collections import Counter
 import numpy as np
 from PIL import Image
 
-from xret.clean.pairs._copies import Copy, copies
+from xret.clean.pairs._copies import copies, equals_and_near
 from xret.clean.pairs.leaks import Leaks
 from xret.data.manifest import Manifest, media_path
 from xret.data.openmoji import OpenMoji
@@ -105,18 +105,18 @@ def planted(pictures: list[Image.Image], names: list[str], whole: np.ndarray, se
         for kinds in CHANGES:
             chosen = rng.sample(large, PLANTED)
             made = np.stack([thumbnail(changed(pictures[i], kinds, rng)) for i in chosen])
-            pairs: set[tuple[int, int]] = {_pair(copy) for copy in copies([whole, made], most)}
+            copied = copies([whole, made], most)
+            root, _ = equals_and_near(copied)  # of equal pictures the first stands for all
+            pairs = {(root.get(copy.first, copy.first), root.get(copy.second, copy.second)) for copy in copied}
             for number, i in enumerate(chosen):
                 total[kinds] += 1
-                found[kinds] += (i, len(whole) + number) in pairs
-                if (i, len(whole) + number) not in pairs:
+                one, other = root.get(i, i), root.get(len(whole) + number, len(whole) + number)
+                hit = one == other or (one, other) in pairs or (other, one) in pairs
+                found[kinds] += hit
+                if not hit:
                     print(f"  not found: {names[i]} {pictures[i].size} {kinds}")
     print("  planted: " + ", ".join(f"{kinds} {found[kinds]} of {total[kinds]}" for kinds in CHANGES))
     return found != total
-
-
-def _pair(copy: Copy) -> tuple[int, int]:
-    return copy.first, copy.second
 
 
 if __name__ == "__main__":
