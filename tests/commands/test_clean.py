@@ -191,13 +191,16 @@ def test_a_cleaning_that_was_killed_goes_on_with_what_was_done(xret, dirty, monk
 
 
 def test_labels_are_cleaned_where_they_are_named(xret, dirty):
-    node = "{_target_:xret.clean.text.stem.Stem,language:english}"  # any step on texts serves
     arguments = ["data=table", f"data.path={dirty}", "workers=0", "clean.text=null", "clean.image=null"]
-    code, _, err = xret("clean", *arguments, f"+clean.labels.stem={node}", "attributes=[colour]", "hydra.run.dir=out")
+    arguments.append("clean.pairs=null")
+    code, _, err = xret("clean", *arguments, "hydra.run.dir=unnamed")
     assert code == 0, err
-    assert rows("out/pairs.csv")[4]["colour"] == "orang"
-    assert {(c["kind"], c["field"]) for c in trail("out")} == {("labels", "colour")}
-    code, _, err = xret("clean", *arguments, f"+clean.labels.stem={node}", "attributes=[color]", "hydra.run.dir=bad")
+    assert trail("unnamed") == []
+    code, _, err = xret("clean", *arguments, "attributes=[colour]", "hydra.run.dir=out")
+    assert code == 0, err
+    assert [row["colour"] for row in rows("out/pairs.csv")] == list(COLOURS)
+    assert [(c["row"], c["field"], c["before"], c["after"]) for c in trail("out")] == [("red", "colour", "RED", "red")]
+    code, _, err = xret("clean", *arguments, "attributes=[color]", "hydra.run.dir=bad")
     assert (code, "no attribute 'color'" in err) == (2, True)
 
 
@@ -292,3 +295,46 @@ def test_the_report_shows_pictures_and_saves_what_is_ticked(xret, dirty, tmp_pat
     saved = json.loads(Path("accepted.jsonl").read_text())
     assert (saved["step"], saved["after"]) == ("spelling", "A red elephant with a sun")
     assert "<i onclick" not in Path("out/report.html").read_text()
+
+
+def test_rows_that_harm_each_other_are_left_out_or_proposed(xret, dirty):
+    shutil.copy(dirty.parent / "green.png", dirty.parent / "copy.png")
+    lines = dirty.read_text().splitlines()
+    lines += ["twin,copy.png,A green box with a sun,train,green", "leak,copy.png,quite another caption,test,green"]
+    dirty.write_text("\n".join(lines) + "\n")
+    quick = [*QUICK[:-1], "clean.image=null"]
+    code, _, err = xret("clean", "data=table", f"data.path={dirty}", *quick, "hydra.run.dir=out")
+    assert code == 0, err
+    told = {(c["step"], c["row"]): c for c in trail("out") if c["kind"] == "pairs"}
+    assert told["duplicates", "twin"]["applied"]
+    assert "green" in told["duplicates", "twin"]["reason"]
+    leaks = [c for (step, _), c in told.items() if step == "leaks"]
+    assert [(c["row"], c["applied"], c["after"]) for c in leaks] == [("green", False, None)]
+    assert {"twin"} == {line.split(",")[0] for line in lines[1:]} - {row["id"] for row in rows("out/pairs.csv")}
+    Path("accepted.jsonl").write_text(json.dumps({key: leaks[0][key] for key in ("step", "before", "after")}) + "\n")
+    code, _, err = xret("clean", "run=out", "accept=accepted.jsonl", "workers=0", "hydra.run.dir=again")
+    assert code == 0, err
+    assert {"twin", "green"} == {line.split(",")[0] for line in lines[1:]} - {
+        row["id"] for row in rows("again/pairs.csv")
+    }
+
+
+def test_misfits_are_scored_by_the_vectors_of_an_encoder(xret, shapes):
+    lines = shapes.read_text().splitlines()
+    chosen = range(1, 81, 7)
+    texts = [lines[i].split(",")[2] for i in chosen]
+    for i, text in zip(chosen, texts[5:] + texts[:5], strict=True):
+        lines[i] = ",".join([*lines[i].split(",")[:2], text])
+    swapped = {lines[i].split(",")[0] for i in chosen}
+    Path("swapped.csv").write_text("\n".join(lines) + "\n")
+    data = ["data=table", "data.path=swapped.csv", f"data.root={shapes.parent}", "data.fractions=[0.9,0.05,0.05]"]
+    arguments = [*data, "clean.text=null", "clean.image=null", "workers=0", "clean.pairs.mismatch.least=0.1"]
+    code, _, err = xret("clean", *arguments, "hydra.run.dir=without")
+    assert code == 0, err
+    assert not [c for c in trail("without") if c["step"] == "mismatch"]
+    code, _, err = xret("clean", *arguments, "encoder=light", "encoder.image.image_px=64", "hydra.run.dir=out")
+    assert code == 0, err
+    found = [c for c in trail("out") if c["step"] == "mismatch"]
+    assert {c["row"] for c in found} & swapped
+    assert not any(c["applied"] for c in found)
+    assert rows("out/pairs.csv") == rows("without/pairs.csv")

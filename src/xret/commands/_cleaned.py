@@ -1,10 +1,12 @@
 """A manifest cleaned into a folder: the new table, its pictures and the trail."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from xret.clean.audit import Change, parquet
 from xret.commands._cleaning import (
@@ -17,6 +19,7 @@ from xret.commands._cleaning import (
     learn_pictures,
     pictures,
 )
+from xret.commands._cleaning_pairs import compared
 from xret.data.manifest import Manifest, Row
 from xret.data.writing import place, table
 from xret.run.folder import write_whole
@@ -35,6 +38,7 @@ class Plan:
         fit_pictures: training pictures of each source that steps may learn from.
         workers: processes; 0: none beside this one.
         suffix: of the table.
+        vectors: gives "image" and "text" -> (R, D) vectors of the rows of a manifest; None: steps do without.
     """
 
     steps: Mapping[str, Mapping[str, Any]]
@@ -45,6 +49,7 @@ class Plan:
     fit_pictures: int = 200
     workers: int = 2
     suffix: str = ".csv"
+    vectors: Callable[[Manifest], Mapping[str, np.ndarray]] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ def clean_into(folder: Path, plan: Plan, manifest: Manifest) -> Done:
     rows, changes = _applied(manifest, found)
     trail = [*_unread(manifest), *changes]
     rows = _with_media(replace(manifest, rows=tuple(rows)), folder, found["image", "image"])
+    dropped, told = compared(plan.steps["pairs"], replace(manifest, rows=tuple(rows), root=folder), plan)
+    rows, trail = [row for row in rows if row.id not in dropped], [*trail, *told]
     write_whole(folder / "changes.parquet", lambda file: file.write(parquet(trail)))
     path = folder / f"pairs{plan.suffix}"
     write_whole(path, lambda file: file.write(table(rows, plan.suffix)))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from xret._errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from xret.clean.audit import Change
     from xret.clean.recipe import Recipe
     from xret.commands._cleaning import Accepted
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NO_SETTINGS = ("run", "workers", "trust")  # what does not change what comes out
+_NO_SETTINGS = ("run", "workers", "trust", "cache")  # what does not change what comes out
 
 
 def run(cfg: DictConfig) -> None:
@@ -117,8 +119,17 @@ def _clean(cfg: DictConfig, folder: Path, manifest: "Manifest", recipe: "Recipe"
 
     suffix = next((s for s in SUFFIXES if str(cfg.data.get("path", "")).lower().endswith(s)), ".csv")
     steps = {kind: _without(recipe.steps(kind), cfg.undo) for kind in KINDS}
-    bounds = {name: cfg[name] for name in ("drawn_px", "fit_pictures", "workers")}
-    plan = Plan(steps, _accepted(cfg.accept), cfg.source or "", tuple(cfg.attributes), suffix=suffix, **bounds)
+    plan = Plan(
+        steps,
+        _accepted(cfg.accept),
+        cfg.source or "",
+        tuple(cfg.attributes),
+        cfg.drawn_px,
+        cfg.fit_pictures,
+        cfg.workers,
+        suffix,
+        _vectors(cfg),
+    )
     write_whole(folder / "config.yaml", lambda file: file.write(OmegaConf.to_yaml(cfg, resolve=True).encode()))
     done = clean_into(folder, plan, manifest)
     counts = {"rows read": len(manifest.rows) + len(manifest.rejected), "rows written": done.rows}
@@ -130,6 +141,29 @@ def _clean(cfg: DictConfig, folder: Path, manifest: "Manifest", recipe: "Recipe"
 
 def _without(steps: "dict[str, Any]", undone: Sequence[str]) -> dict[str, Any]:
     return {name: step for name, step in steps.items() if name not in undone}
+
+
+def _vectors(cfg: DictConfig) -> "Callable[[Manifest], dict[str, np.ndarray]] | None":
+    """Return what encodes pictures and captions with frozen encoders, where ``encoder`` names some."""
+    from xret.commands._assembly import build
+    from xret.commands._sources import feature_cache
+    from xret.data.encoding import features
+
+    if cfg.get("encoder") is None:
+        return None
+
+    def encode(manifest: "Manifest") -> "dict[str, np.ndarray]":
+        found = {}
+        for modality in ("image", "text"):
+            encoder = build(cfg.encoder[modality], f"encoder.{modality}")
+            if encoder.stores != "vector" or not encoder.frozen:
+                raise UserError(f"encoder.{modality} must be frozen, with a pooling that has nothing to train")
+            items, of_row = manifest.items(modality)
+            stored = features(encoder, items, manifest.root, feature_cache(cfg), workers=cfg.workers)
+            found[modality] = stored.array[of_row]
+        return found
+
+    return encode
 
 
 def _accepted(path: str | None) -> "Accepted":

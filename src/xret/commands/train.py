@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig) -> float | tuple[float, ...]:
     """Train, measure, record; return what ``objective`` names, for a sweep."""
     from xret.commands._claim import claim
+    from xret.commands._leaks import check_way
     from xret.commands._needs import check_together
     from xret.commands._result import objective
     from xret.commands._wise import check
@@ -39,6 +40,7 @@ def run(cfg: DictConfig) -> float | tuple[float, ...]:
             raise UserError(f"{key} must be null or at least {least}, got {cfg[key]}")
     check(cfg.wise)
     check_together(cfg)
+    check_way(cfg.leaks)
     cfg, record = claim(cfg)
     if record.silent:
         logging.getLogger().setLevel(logging.ERROR)
@@ -83,6 +85,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     from xret.commands._augmentation import augment
     from xret.commands._begin import begin as begin_projections
     from xret.commands._fit import Fit
+    from xret.commands._leaks import guard
     from xret.commands._made import load
     from xret.commands._measure import of_split, require
     from xret.commands._needs import needs
@@ -101,6 +104,7 @@ def _train(cfg: DictConfig, record: "RunFolder", number: int | None = None) -> N
     manifest = manifest if number is None else fold(manifest, number, cfg.folds)
     model = build_model(cfg)
     clean = prepare(cfg, manifest, model, needs(cfg), cfg.batch.keep_pictures)
+    guard(cfg, record, clean)
     clean = replace(clean, target=target(cfg, model))
     prepared = augment(cfg, with_noise(cfg, clean), model)
     facts = _facts(cfg, record, clean, model.frozen_fingerprints(), _noise(cfg, record, prepared))
