@@ -5,8 +5,8 @@ import json
 import logging
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -23,8 +23,6 @@ from xret.data.table import Table
 
 log = logging.getLogger(__name__)
 
-_DONE = "done"  # is written last
-
 
 def load(cfg: DictConfig) -> Manifest:
     """Return the rows that ``data``, ``limit``, ``dirt`` and ``clean`` ask for.
@@ -36,19 +34,10 @@ def load(cfg: DictConfig) -> Manifest:
     """
     manifest = given(cfg)
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
-    nodes = {name: cfg[name] for name in ("dirt", "clean") if "_target_" in (cfg.get(name) or {})}
-    if not nodes:
-        return manifest
-    settings = OmegaConf.to_container(OmegaConf.create(nodes), resolve=True)
-    key = hashlib.sha256(json.dumps([__version__, settings, manifest.digest()]).encode()).hexdigest()[:32]
-    folder = made(feature_cache(cfg).root) / key
-    with locked(folder.with_suffix(".lock")):
-        if not (folder / _DONE).exists():
-            _make(cfg, nodes, manifest, folder)
-    last = "clean" if "clean" in nodes else "dirt"
-    log.info("data: %s, from %s", " and ".join(nodes), folder / last)
-    found = Table(str(folder / last / "pairs.csv")).load()
-    return Manifest(manifest.name, found.rows, (*manifest.rejected, *found.rejected), found.root, manifest.licence)
+    for name, make in (("dirt", _dirty), ("clean", _clean)):
+        if "_target_" in (cfg.get(name) or {}):
+            manifest = _made(cfg, name, manifest, make)
+    return manifest
 
 
 def made(cache: Path) -> Path:
@@ -56,20 +45,32 @@ def made(cache: Path) -> Path:
     return cache / "data"
 
 
-def _make(cfg: DictConfig, nodes: dict[str, Any], manifest: Manifest, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
-        if "dirt" in nodes:
-            (part / "dirt").mkdir()
-            dirty_into(part / "dirt", build(cfg.dirt, "dirt"), manifest, cfg.batch.workers, {})
-            manifest = Table(str(part / "dirt/pairs.csv")).load()
-        if "clean" in nodes:
-            recipe = build(cfg.clean, "clean")
-            steps = {kind: recipe.steps(kind) for kind in KINDS}
-            clean_into(part / "clean", Plan(steps, workers=cfg.batch.workers), manifest)
-        (part / _DONE).touch()
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+def _made(
+    cfg: DictConfig, name: str, manifest: Manifest, make: Callable[[DictConfig, Manifest, Path], None]
+) -> Manifest:
+    """Return what one stage makes of a manifest; it is made where no run has made it before."""
+    settings = OmegaConf.to_container(cfg[name], resolve=True)
+    key = hashlib.sha256(json.dumps([__version__, name, settings, manifest.digest()]).encode()).hexdigest()[:32]
+    folder = made(feature_cache(cfg).root) / key
+    with locked(folder.with_suffix(".lock")):
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{key}-"))
+            try:
+                make(cfg, manifest, part)
+                part.rename(folder)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+    log.info("%s: %s", name, folder)
+    found = Table(str(folder / "pairs.csv")).load()
+    return Manifest(manifest.name, found.rows, (*manifest.rejected, *found.rejected), found.root, manifest.licence)
+
+
+def _dirty(cfg: DictConfig, manifest: Manifest, folder: Path) -> None:
+    dirty_into(folder, build(cfg.dirt, "dirt"), manifest, cfg.batch.workers, {})
+
+
+def _clean(cfg: DictConfig, manifest: Manifest, folder: Path) -> None:
+    recipe = build(cfg.clean, "clean")
+    clean_into(folder, Plan({kind: recipe.steps(kind) for kind in KINDS}, workers=cfg.batch.workers), manifest)
+    shutil.rmtree(folder / ".clean", ignore_errors=True)
