@@ -109,6 +109,7 @@ def launch(command: str, arguments: list[str]) -> int:
     for plugin in (ExperimentSource, UserFolders):
         Plugins.instance().register(plugin)
     os.environ[COMMAND] = command
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells which of its builds it loads
     task = _task(command, program=sys.argv[0])
     sys.argv = [f"xret {command}", *_many_first(_run_folder_of_resume(arguments))]
     try:

@@ -84,6 +84,19 @@ class RetrievalModule(pl.LightningModule):
         banks = [name for name, _ in self.named_buffers() if ".bank." in name]
         self._ddp_params_and_buffers_to_ignore = banks  # equal in all processes by construction: not sent every step
 
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - any attribute
+        """Set an attribute; Lightning names each hook it calls, and what `nn.Module` checks would cost more than it."""
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ANN401
+        """Return the batch on a device; on the processor it is there already."""
+        if device.type == "cpu":
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is a union of dicts
         """Build the optimizer, and the scheduler over all steps of the training."""
         groups = self.model.parameter_groups(self.objectives.values(), *self._rates, self._weight_decay)
