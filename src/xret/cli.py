@@ -10,6 +10,7 @@ COMMANDS = {
     "caption": "let a model write more captions for the training pictures, into a table to train on",
     "clean": "a cleaned copy of a data set, with every change and its reason",
     "dirty": "plant known dirt in a data set, into a table to clean and to train on",
+    "data": "what a data set holds (data card ...), or the same in another form (data convert ... to=webdataset)",
     "cache": "list or clear the stored features of frozen encoders",
 }
 
@@ -55,6 +56,8 @@ def main() -> None:
         sys.exit(2)
     from xret.commands._launch import launch
 
+    if command == "data" and rest and rest[0].isalpha():  # data convert ...
+        rest[0] = f"action={rest[0]}"
     sys.exit(launch(command, rest))
 
 
