@@ -1,6 +1,7 @@
 """The command line: knows the names of the commands and imports nothing heavy."""
 
 import os
+import re
 import sys
 
 COMMANDS = {
@@ -15,6 +16,8 @@ COMMANDS = {
 }
 
 COMMAND = "XRET_COMMAND"  # environment: the running command, for processes that repeat the arguments behind it
+
+_RANGE = re.compile(r"([\w.]+)=([^'\"]*\{\d+\.\.\d+\}[^'\"]*)")  # of shards, which Hydra would take for a dictionary
 
 HELP = """xret: a bench for cross-modal retrieval
 
@@ -58,6 +61,7 @@ def main() -> None:
 
     if command == "data" and rest and rest[0].isalpha():  # data convert ...
         rest[0] = f"action={rest[0]}"
+    rest = [f"{m[1]}='{m[2]}'" if (m := _RANGE.fullmatch(word)) else word for word in rest]
     sys.exit(launch(command, rest))
 
 

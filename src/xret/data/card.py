@@ -17,7 +17,8 @@ _HEADERS = 200  # pictures whose size and format are looked at
 _BEGINNING = 2**16  # bytes of a file by which most files differ
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")
 Image.init()
-_FORMATS = [f for f in ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF") if f in Image.OPEN]
+_KNOWN = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
+_FORMATS: list[str] = [name for name in _KNOWN if name in Image.OPEN]
 
 
 def card(manifest: Manifest, most: int | None = None) -> dict[str, Any]:
