@@ -90,7 +90,7 @@ def test_a_key_of_the_json_is_the_caption_where_it_is_named(write):
 
 
 def test_what_is_no_pair_is_rejected_with_its_reason_and_nothing_is_written_outside(write, tmp_path, monkeypatch):
-    monkeypatch.setattr("xret.data.webdataset.MAX_MEDIA", 1000)
+    monkeypatch.setattr("xret.data.samples.MAX_MEDIA", 1000)
     lines = [
         member("ok.jpg", b"p"),
         member("ok.txt", "fine"),

@@ -1,6 +1,7 @@
 """Arrow files as Hugging Face's library keeps them, row by row."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,7 @@ def hub(name: str, subset: str | None) -> Found:
             f"data.path={name} is no folder, and to load it from the hub takes the extra huggingface: "
             "pip install 'xret[huggingface]'"
         ) from None
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every attempt
     try:
         found = datasets.load_dataset(name, subset)
     except Exception as error:  # the library and its transports raise whatever they like
