@@ -79,7 +79,7 @@ def test_each_broken_picture_is_rejected_with_its_reason_and_the_rest_stays(tmp_
         "long.jpg": "p",
         "long.txt": "a" * (MAX_CHARACTERS + 1),
         "huge.jpg": "p",
-        "huge.txt": "a" * (4 * MAX_CHARACTERS + 1),
+        "huge.txt": "a\n" * (2 * MAX_CHARACTERS + 1),
     }
     files |= {"a#b.jpg": "p", "a#b.txt": "x", "leak.jpg": "p", "far.txt": "x", "pipe.jpg": "p"}
     write(root, files)

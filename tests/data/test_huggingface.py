@@ -52,7 +52,8 @@ def rejected(manifest):
     return {r.row: r.reason for r in manifest.rejected}
 
 
-def test_a_saved_data_set_gives_a_row_per_caption_and_a_group_per_picture(tmp_path):
+def test_a_saved_data_set_gives_a_row_per_caption_and_a_group_per_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr("xret.data.arrow._TOGETHER", 1)
     manifest = HuggingFace(save(tmp_path / "pets", ROWS, license="mit")).load()
     assert found(manifest) == [("1.0", "one", PNG), ("1.1", "two", PNG), ("2.0", "three", JPG), ("3.0", "four", PNG)]
     assert len({r.group for r in manifest.rows}) == 2

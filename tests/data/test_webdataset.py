@@ -56,7 +56,7 @@ def test_members_of_one_name_are_a_sample(write):
         member("a/1.txt", "first\n\n second"),
         member(
             "a/1.json",
-            {"split": "train", "weight": 0.5, "lang": "en", "width": 30, "exif": {"x": 1}, "image": "/etc/passwd"},
+            {"split": "train", "weight": 0.5, "lang": "en", "width": 30, "exif": {"x": 1}, "audio": "/etc/passwd"},
         ),
         member("a/1.seg.png", b"mask"),
         member("a/2.PNG", b"two"),
@@ -121,6 +121,7 @@ def test_what_is_no_pair_is_rejected_with_its_reason_and_nothing_is_written_outs
     before = {p for p in tmp_path.rglob("*") if "cache" not in p.parts}
     manifest = WebDataset(write(lines)).load()
     assert [r.inputs["text"] for r in manifest.rows] == ["fine", "kept under a name of its own", "this one too"]
+    assert {content for _, _, content in found(manifest)} == {b"p"}, "the second of one key overwrites nothing"
     assert rejected(manifest) == {
         "alone": "empty",
         "text": "empty",
