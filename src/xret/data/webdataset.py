@@ -142,7 +142,7 @@ def _captions(sample: Sample, facts: Mapping[str, Any], text: str | None) -> lis
     if text is None and "txt" in sample:
         lines = sample["txt"].decode(errors="surrogateescape").removeprefix("\ufeff").split("\n")
         return [line for line in lines if line.strip()]
-    given = next((facts[name] for name in (_CAPTION if text is None else (text,)) if facts.get(name)), [])
+    given: Any = next((facts[name] for name in (_CAPTION if text is None else (text,)) if facts.get(name)), [])
     return [str(each) for each in given] if isinstance(given, list) else [str(given)]
 
 
