@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from xret._errors import UserError
 from xret.cli import main
 from xret.commands._converted import convert as written
+from xret.data.manifest import Manifest, Row
 from xret.data.openmoji import OpenMoji
 from xret.data.table import Table
 from xret.data.tuxpaint import TuxPaint
@@ -160,3 +162,9 @@ def test_a_bare_word_is_the_action_and_a_range_of_shards_no_dictionary(xret, fac
     with pytest.raises(SystemExit):
         main()
     assert given == [("data", ["action=convert", "data=table", "data.path='s-{01..12}.tar'"])]
+
+
+def test_white_space_that_a_table_would_lose_is_refused(tmp_path):
+    row = Row("1", "g ", {"image": "x.png", "text": "a"}, "train")
+    with pytest.raises(UserError, match="white space around 'g ' of row 1 would be lost"):
+        written(Manifest("m", (row,), root=tmp_path), "table", tmp_path / "out", 1)
