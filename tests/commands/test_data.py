@@ -149,9 +149,19 @@ def test_what_cannot_be_converted_is_refused_in_one_line(xret, tmp_path, change,
     assert message in err
 
 
-def test_a_folder_that_holds_a_data_set_is_not_written_to_again(xret, facts):
-    convert(xret, ["data=table", f"data.path={facts}"], "table", "out")
-    code, _, err = xret("data", "action=convert", "data=table", f"data.path={facts}", "to=folder", "hydra.run.dir=out")
+def test_only_what_was_killed_is_gone_on_with(xret, facts, monkeypatch):
+    source = ["data=table", f"data.path={facts}"]
+    words = ["data", "action=convert", *source, "hydra.run.dir=out"]
+    with monkeypatch.context() as broken:
+        broken.setattr("xret.commands._converted.table", lambda *_: 1 / 0)
+        assert xret(*words, "to=table")[0] == 1
+    assert not Path("out/pairs.csv").exists()
+    assert Path("out/media").is_dir()
+    code, _, err = xret(*words, "to=folder")
+    assert (code, "must be a new or empty folder" in err) == (2, True)
+    convert(xret, source, "table", "out")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["data_card.json", "media", "pairs.csv"]
+    code, _, err = xret(*words, "to=table")
     assert (code, "holds a data set already" in err) == (2, True)
 
 
@@ -162,6 +172,12 @@ def test_a_bare_word_is_the_action_and_a_range_of_shards_no_dictionary(xret, fac
     with pytest.raises(SystemExit):
         main()
     assert given == [("data", ["action=convert", "data=table", "data.path='s-{01..12}.tar'"])]
+
+
+def test_a_mistake_does_not_spoil_the_folder(xret, facts):
+    code, _, _ = xret("data", "action=convert", "data=table", "data.path=none.csv", "to=table", "hydra.run.dir=out")
+    assert code == 2
+    convert(xret, ["data=table", f"data.path={facts}"], "table", "out")
 
 
 def test_white_space_that_a_table_would_lose_is_refused(tmp_path):

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from xret._errors import UserError
 
 if TYPE_CHECKING:
     from xret.data.manifest import Manifest
+
+_UNFINISHED = ".unfinished"  # a file: the settings of a conversion, until it is done
 
 
 def run(cfg: DictConfig) -> None:
@@ -47,7 +49,18 @@ def _claimed(cfg: DictConfig) -> Path:
         raise UserError("convert writes a folder: name a new one with hydra.run.dir=OUT")
     if (folder / "data_card.json").exists():
         raise UserError(f"{folder} holds a data set already; choose another folder with hydra.run.dir=OUT")
+    _begin(folder / _UNFINISHED, OmegaConf.to_yaml(cfg, resolve=True))
     return folder
+
+
+def _begin(mark: Path, settings: str) -> None:
+    """Mark a new folder as unfinished, or go on with one in which the same conversion was killed."""
+    if mark.exists() and mark.read_text() == settings:
+        return
+    if mark.parent.exists() and any(path != mark for path in mark.parent.iterdir()):
+        raise UserError(f"hydra.run.dir must be a new or empty folder, got {mark.parent}")
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(settings)
 
 
 def _convert(cfg: DictConfig, manifest: "Manifest", folder: Path) -> None:
@@ -58,6 +71,7 @@ def _convert(cfg: DictConfig, manifest: "Manifest", folder: Path) -> None:
     path = convert(manifest, cfg.to, folder, int(cfg.shard_mb * 1e6))
     figures = json.dumps(card(manifest), indent=1, ensure_ascii=False) + "\n"
     write_whole(folder / "data_card.json", lambda file: file.write(figures.encode()))
+    (folder / _UNFINISHED).unlink()
     print(f"{len(manifest.rows)} pairs written, {len(manifest.rejected)} rejected ones left out")
     title = " data.title=title" if "title" in manifest.modalities else ""
     licence = f" 'data.licence=\"{manifest.licence}\"'" if manifest.licence and cfg.to != "table" else ""
