@@ -1,6 +1,7 @@
 """The command line: knows the names of the commands and imports nothing heavy."""
 
 import os
+import re
 import sys
 
 COMMANDS = {
@@ -10,10 +11,13 @@ COMMANDS = {
     "caption": "let a model write more captions for the training pictures, into a table to train on",
     "clean": "a cleaned copy of a data set, with every change and its reason",
     "dirty": "plant known dirt in a data set, into a table to clean and to train on",
+    "data": "what a data set holds (data card ...), or the same in another form (data convert ... to=webdataset)",
     "cache": "list or clear the stored features of frozen encoders",
 }
 
 COMMAND = "XRET_COMMAND"  # environment: the running command, for processes that repeat the arguments behind it
+
+_RANGE = re.compile(r"([\w.]+)=([^'\"]*\{\d+\.\.\d+\}[^'\"]*)")  # of shards, which Hydra would take for a dictionary
 
 HELP = """xret: a bench for cross-modal retrieval
 
@@ -55,6 +59,9 @@ def main() -> None:
         sys.exit(2)
     from xret.commands._launch import launch
 
+    if command == "data" and rest and rest[0].isalpha():  # data convert ...
+        rest[0] = f"action={rest[0]}"
+    rest = [f"{m[1]}='{m[2]}'" if (m := _RANGE.fullmatch(word)) else word for word in rest]
     sys.exit(launch(command, rest))
 
 

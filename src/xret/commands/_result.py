@@ -185,7 +185,8 @@ def average(cfg: DictConfig, record: RunFolder, folds: Sequence[RunFolder]) -> N
     for number, table in enumerate(queries):
         table |= {key: values * len(folds) + number for key, values in table.items() if key.endswith("/fold")}
     record.write_arrays("per_query.npz", {key: np.concatenate([q[key] for q in queries]) for key in queries[0]})
-    record.write_json("provenance.json", folds[0].read_json("provenance.json"))
+    for name in ("provenance.json", "data_card.json"):
+        record.write_json(name, folds[0].read_json(name))
     record.write_json("cost.json", costs)
     logger = begin_tracking(cfg, record, load(cfg), record.read_json("provenance.json")["data_hash"])
     record.write_json("metrics.json", metrics)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CARD_FILES = 20_000  # compared for duplicates: a moment; beyond it, `xret data card` does it
+
 
 def run(cfg: DictConfig) -> float | tuple[float, ...]:
     """Train, measure, record; return what ``objective`` names, for a sweep."""
@@ -151,11 +153,13 @@ def _facts(
     cfg: DictConfig, record: "RunFolder", prepared: "Prepared", frozen: dict[str, str], noise: dict[str, Any]
 ) -> dict[str, Any]:
     """Write what the run is made of, and return it. Hashes are of the clean data: noise is a setting beside it."""
+    from xret.data.card import card
     from xret.data.split import split_digest
     from xret.run.provenance import provenance
 
     manifest = prepared.manifest
     record.write_lines("rejected.jsonl", manifest.rejected)
+    record.write_json("data_card.json", card(manifest, _CARD_FILES))
     record.write_text("split.csv", "id,group,split\n" + "".join(f"{r.id},{r.group},{r.split}\n" for r in manifest.rows))
     facts = {
         "seed": cfg.seed,
