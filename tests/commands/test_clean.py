@@ -190,6 +190,20 @@ def test_a_cleaning_that_was_killed_goes_on_with_what_was_done(xret, dirty, monk
     assert (code, "already" in err) == (2, True)
 
 
+def test_titles_are_cleaned_like_captions(xret, dirty):
+    lines = dirty.read_text().splitlines()
+    titled = [f"{lines[0]},name", *(f"{line},<i>box {i}</i> - free shipping" for i, line in enumerate(lines[1:]))]
+    dirty.write_text("\n".join(titled) + "\n")
+    code, _, err = xret("clean", "data=table", f"data.path={dirty}", "data.title=name", *QUICK, "hydra.run.dir=out")
+    assert code == 0, err
+    assert [row["title"] for row in rows("out/pairs.csv")] == [f"box {i}" for i in range(8)]
+    assert [row["text"] for row in rows("out/pairs.csv")] == [f"A {colour} box with a sun" for colour in COLOURS]
+    code, _, err = xret(
+        "dirty", "data=table", f"data.path={dirty}", "data.title=name", "hydra.run.dir=again", "workers=0"
+    )
+    assert code == 0, err
+
+
 def test_labels_are_cleaned_where_they_are_named(xret, dirty):
     arguments = ["data=table", f"data.path={dirty}", "workers=0", "clean.text=null", "clean.image=null"]
     arguments.append("clean.pairs=null")

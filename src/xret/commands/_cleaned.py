@@ -20,7 +20,7 @@ from xret.commands._cleaning import (
     pictures,
 )
 from xret.commands._cleaning_pairs import compared
-from xret.data.manifest import Manifest, Row
+from xret.data.manifest import WORDS, Manifest, Row
 from xret.data.writing import place, table
 from xret.run.folder import write_whole
 
@@ -70,10 +70,12 @@ def clean_into(folder: Path, plan: Plan, manifest: Manifest) -> Done:
     job = Job({}, plan.accepted, manifest.root, folder, plan.drawn_px)
     parts = folder / ".clean"
     _learn(plan, folder, manifest, job)
-    texts = dict.fromkeys(r.inputs["text"] for r in manifest.rows if "text" in r.inputs)
     refs = dict.fromkeys(r.inputs["image"] for r in manifest.rows if "image" in r.inputs)
     of_text, of_image = replace(job, steps=plan.steps["text"]), replace(job, steps=plan.steps["image"])
-    found = {("text", "text"): captions(of_text, list(texts), parts, plan.workers)}
+    found = {}
+    for kind in (m for m in WORDS if m in manifest.modalities):
+        texts = dict.fromkeys(r.inputs[kind] for r in manifest.rows if kind in r.inputs)
+        found["text", kind] = captions(of_text, list(texts), parts / kind, plan.workers)
     found["image", "image"] = pictures(of_image, list(refs), parts, plan.workers)
     for name in plan.attributes:
         found["labels", name] = labels(plan.steps["labels"], manifest.rows, name, plan.accepted)
@@ -139,11 +141,11 @@ def _with_media(kept: Manifest, folder: Path, pictures: dict[str, Cleaned]) -> l
     made = {after for ref, (after, _) in pictures.items() if after != ref}
 
     def old(row: Row) -> Row:
-        return replace(row, inputs={m: ref for m, ref in row.inputs.items() if m != "text" and ref not in made})
+        return replace(row, inputs={m: ref for m, ref in row.inputs.items() if m not in WORDS and ref not in made})
 
     placed = place(replace(kept, rows=tuple(old(row) for row in kept.rows)), folder)
-    media = {ref: placed.get(ref, ref) for row in kept.rows for m, ref in row.inputs.items() if m != "text"}
+    media = {ref: placed.get(ref, ref) for row in kept.rows for m, ref in row.inputs.items() if m not in WORDS}
     return [
-        replace(row, inputs={m: ref if m == "text" else media[ref] for m, ref in row.inputs.items()})
+        replace(row, inputs={m: ref if m in WORDS else media[ref] for m, ref in row.inputs.items()})
         for row in kept.rows
     ]

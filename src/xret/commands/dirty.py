@@ -61,12 +61,13 @@ def dirty_into(
 
 def _placed(manifest: "Manifest", dirty: "Dirty", folder: Path) -> "tuple[Row, ...]":
     """Put the media files that stayed as they are beside the table, and return its rows."""
+    from xret.data.manifest import WORDS
     from xret.data.writing import place
 
     stayed = tuple(replace(row, inputs=_originals(row, dirty)) for row in dirty.rows)
     placed = place(replace(manifest, rows=stayed), folder)
     return tuple(
-        replace(row, inputs={m: placed[r] if m in kept.inputs and m != "text" else r for m, r in row.inputs.items()})
+        replace(row, inputs={m: placed[r] if m in kept.inputs and m not in WORDS else r for m, r in row.inputs.items()})
         for row, kept in zip(dirty.rows, stayed, strict=True)
     )
 

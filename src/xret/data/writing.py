@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from xret.data.manifest import Manifest, Row, media_path
+from xret.data.manifest import WORDS, Manifest, Row, media_path
 
 FIELDS = ("id", "group", "split", "weight", "domain", "lang")
 
@@ -74,7 +74,7 @@ def place(manifest: Manifest, folder: Path) -> dict[str, str]:
         OSError: a file cannot be read or written.
     """
     placed: dict[str, str] = {}
-    for ref in dict.fromkeys(r for row in manifest.rows for m, r in row.inputs.items() if m != "text"):
+    for ref in dict.fromkeys(r for row in manifest.rows for m, r in row.inputs.items() if m not in WORDS):
         name, mark, layer = ref.partition("#")
         path = PurePosixPath(Path(name).as_posix())
         if path.is_absolute() or ".." in path.parts:
