@@ -5,7 +5,7 @@ import pytest
 
 from xret._errors import UserError
 from xret.label import NONE, Rows
-from xret.label.lexicon import Lexicon
+from xret.label.lexicon import Lexicon, shipped_labels
 
 
 def label(caption, attribute="colour", labels=None, **settings):
@@ -74,7 +74,9 @@ def test_confidence_is_shared_among_labels_and_halved_where_a_word_has_two_meani
     assert label("an orange").confidence == 0.5
     assert label("an orange and a red thing").confidence == 0.25
     assert label("an orange orange-coloured thing").value == "orange"
-    assert Lexicon(certainty=0.6)(Rows(["red"], ["g"], np.ones(1, bool)), {"colour": None})["colour"][0].confidence == 0.6
+    assert (
+        Lexicon(certainty=0.6)(Rows(["red"], ["g"], np.ones(1, bool)), {"colour": None})["colour"][0].confidence == 0.6
+    )
 
 
 def test_allowed_labels_restrict_the_list_and_stand_for_themselves():
@@ -86,8 +88,17 @@ def test_allowed_labels_restrict_the_list_and_stand_for_themselves():
 def test_a_list_of_ones_own_stands_in_place_of_the_shipped_one(tmp_path):
     (tmp_path / "colour.txt").write_text("# mine\nwarm: red, orange\ncold: blue\ngreen\n")
     own = {"files": {"colour": str(tmp_path / "colour.txt")}}
-    assert [label(word, **own).value for word in ("orange", "blue", "green", "purple")] == ["warm", "cold", "green", None]
-    assert Lexicon(**own).labels("colour") == ["warm", "cold", "green"]
+    assert [label(word, **own).value for word in ("orange", "blue", "green", "purple")] == [
+        "warm",
+        "cold",
+        "green",
+        None,
+    ]
+
+
+def test_the_labels_of_shipped_lists_can_be_asked_for():
+    assert shipped_labels("colour")[:3] == ["red", "orange", "yellow"]
+    assert shipped_labels("size") == shipped_labels("../lexicon") == []
 
 
 def test_no_shipped_list_holds_a_word_twice_for_different_labels():

@@ -6,13 +6,15 @@ A labeller is a class in a file of its own and an option of ``label=``. It is ca
 
     labels      that are allowed; None: whatever the source itself knows
 
-It labels rows that have a label already, too: how often the two are equal says what its other labels are worth. It never
-sees the label of the row itself, nor those of other rows of its group. ``report()`` gives counts worth knowing of the
-last call.
+It labels rows that have a label already, too: how often the two are equal says what its other labels are worth. It
+never sees the label of the row itself, nor those of other rows of its group. ``report()`` gives counts worth knowing of
+the last call, name -> number.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +47,9 @@ class Rows:
         training: (R,) bool, rows whose labels others may be told by.
         known: attribute -> R labels that are there, "" where there is none.
         vectors: modality -> (R, D) float32 unit vectors of the rows, zero where one has none.
-        encode: N texts -> (N, D) unit vectors in the space of ``vectors``.
+        encode: N texts -> (N, D) float32 unit vectors in the space of ``vectors``.
+        load: name of a model of `transformers` that writes text -> the model and its tokeniser.
+        kept: folder where answers are kept from one call to another; None: nowhere.
     """
 
     captions: Sequence[str]
@@ -54,6 +58,8 @@ class Rows:
     known: Mapping[str, Sequence[str]] = field(default_factory=dict)
     vectors: Callable[[str], np.ndarray] | None = None
     encode: Callable[[Sequence[str]], np.ndarray] | None = None
+    load: Callable[[str], tuple[Any, Any]] | None = None
+    kept: Path | None = None
 
     def __len__(self) -> int:
         """Return R."""

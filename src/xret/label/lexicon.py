@@ -37,13 +37,13 @@ class _Hit:
 class Lexicon:
     """Looks up the words of lists in captions.
 
-    A list is a text file with a line for each label, ``label: word, word, ...``; ``#`` begins a comment. Upper and lower
-    case, space and hyphen are the same. Words are found whole, those in Chinese characters anywhere; of words that begin
-    at one place the longest counts: "navy blue" before "navy". What is negated counts as not there ("not red", "no red
-    or blue", "leather-free", 不是红色).
+    A list is a text file with a line for each label, ``label: word, word, ...``; ``#`` begins a comment. Upper and
+    lower case, space and hyphen are the same. Words are found whole, those in Chinese characters anywhere; of words
+    that begin at one place the longest counts: "navy blue" before "navy". What is negated counts as not there ("not
+    red", "no red or blue", "leather-free", 不是红色).
 
-    The confidence is ``certainty``, halved for a word with another meaning as likely (``orange?`` in its list), times the
-    share of this label among all that are found: "a red and blue ball" is red by a half.
+    The confidence is ``certainty``, halved for a word with another meaning as likely (``orange?`` in its list), times
+    the share of this label among all that are found: "a red and blue ball" is red by a half.
 
     Args:
         files: attribute -> its list, beside those that are shipped (colour, material, style, category; English and
@@ -72,10 +72,6 @@ class Lexicon:
         paths |= {name: Path(path).expanduser() for name, path in (files or {}).items()}
         self.several, self.nouns, self.certainty = several, tuple(nouns), certainty
         self.lists = {name: _read(path) for name, path in paths.items()}
-
-    def labels(self, attribute: str) -> list[str]:
-        """Return the labels of an attribute's list, none where it has no list."""
-        return list(dict.fromkeys(label for label, _ in self.lists.get(attribute, {}).values()))
 
     def __call__(self, rows: Rows, attributes: Attributes) -> dict[str, list[Label]]:
         """Label R captions.
@@ -120,6 +116,12 @@ class Lexicon:
         same = [hit for hit in hits if hit.label == chosen.label]
         sure = 0.5 if all(hit.doubtful for hit in same) else 1.0
         return Label(chosen.label, self.certainty * sure / len({hit.label for hit in hits}))
+
+
+def shipped_labels(attribute: str) -> list[str]:
+    """Return the labels of the list that is shipped for an attribute, none where there is no such list."""
+    path = SHIPPED / f"{attribute}.txt"
+    return list(dict.fromkeys(label for label, _ in _read(path).values())) if path in SHIPPED.glob("*.txt") else []
 
 
 def _hits(text: str, words: Words, plural: bool) -> Iterator[_Hit]:
