@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+import transformers as hf
 
 pytestmark = pytest.mark.slow
 
@@ -124,3 +126,121 @@ def test_a_mistake_is_one_line(label, arguments, message):
 def test_a_folder_is_not_labelled_twice(label):
     label(COLOUR, "limit=2", "hydra.run.dir=out")
     assert "already" in label(COLOUR, "limit=2", "hydra.run.dir=out", code=2)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """The folder of a small random CLIP."""
+    torch.manual_seed(4)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32}
+    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    text = {"vocab_size": 54, "max_position_embeddings": 32, **ends, **sizes}
+    see = {"image_size": 16, "patch_size": 8, **sizes}
+    network = hf.CLIPModel(hf.CLIPConfig(text_config=text, vision_config=see, projection_dim=12))
+    folder = tmp_path_factory.mktemp("clip")
+    network.eval().save_pretrained(folder)
+    tokenizer = hf.CLIPTokenizer(vocab={w: i for i, w in enumerate(words)}, merges=[], model_max_length=32)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def test_a_joint_encoder_compares_pictures_with_descriptions(label, clip):
+    names = [f"encoder.{m}.model={clip}" for m in ("text", "image")]
+    encoder = [
+        "encoder=clip",
+        *names,
+        "encoder.text.max_tokens=32",
+        "encoder.text.train=head",
+        "encoder.image.train=head",
+    ]
+    label("label=zeroshot", COLOUR, *encoder, "hydra.run.dir=out")
+    found = {row["row"]: (row["label"], float(row["confidence"])) for row in rows("out/labels.csv")}
+    assert len(found) == 80
+    network, tokenizer = hf.CLIPModel.from_pretrained(clip).eval(), hf.CLIPTokenizer.from_pretrained(clip)
+    labels = ["red", "green", "blue", "yellow"]
+    with torch.inference_mode():
+        texts = tokenizer([f"a photo of a {name}" for name in labels], return_tensors="pt", padding=True)
+        pixels = torch.from_numpy(_pixels("out/media/red-bar-white.png")).unsqueeze(0)
+        image = torch.nn.functional.normalize(network.get_image_features(pixels).pooler_output, dim=1)
+        text = torch.nn.functional.normalize(network.get_text_features(**texts).pooler_output, dim=1)
+        shares = (image @ text.T / 0.01).softmax(dim=1)[0]
+    name, sure = found["red-bar-white"]
+    assert name == labels[int(shares.argmax())]
+    assert sure == pytest.approx(float(shares.max()), abs=0.01)
+
+
+def _pixels(path):
+    """A picture as CLIP wants it: 16 px, brought to its mean and deviation."""
+    from xret.data.reading import read_image
+
+    mean, std = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+    picture = read_image(Path(path), "", 16, "crop").astype("float32") / 255
+    return ((picture.transpose(1, 2, 0) - mean) / std).transpose(2, 0, 1).astype("float32")
+
+
+def test_the_vectors_of_a_run_label_by_neighbours_by_description_and_by_both(label, xret, small, shapes):
+    code, _, err = xret("train", *small, "trainer.max_epochs=1", "hydra.run.dir=run")
+    assert code == 0, err
+    table = shapes.with_name("half.csv")
+    lines = ["id,image,text,split,colour"]
+    for row in csv.DictReader(shapes.read_text().splitlines()):
+        colour, _, ground = row["id"].split("-")
+        known = colour if ground == "white" else ""
+        lines.append(f"{row['id']},{row['image']},{row['text']},{'train' if known else 'test'},{known}")
+    table.write_text("\n".join(lines) + "\n")
+    out = label("label=neighbours", "run=run", "attributes={colour: null}", "hydra.run.dir=near", path=table)
+    assert "voters_colour 40" in out
+    facts = json.loads(Path("near/label.json").read_text())["attributes"]["colour"]
+    worth = facts["sources"]["neighbours"]["against_known"]
+    assert worth["train"]["known"] == worth["all"]["known"] == 40
+    assert (facts["given"], worth["train"]["coverage"]) == (40, 1.0)
+    # a picture of a group of its own cannot vote for itself: colours are told by other shapes
+    assert 0 <= worth["train"]["accuracy"] < 1
+    arguments = ["label=several", "label@label.sources.zeroshot=zeroshot", "run=run", COLOUR, "hydra.run.dir=all"]
+    out = label(*arguments, path=table)
+    facts = json.loads(Path("all/label.json").read_text())["attributes"]["colour"]
+    assert list(facts["sources"]) == ["lexicon", "neighbours", "zeroshot"]
+    assert [pair["sources"] for pair in facts["agreement"]] == [
+        ["lexicon", "neighbours"], ["lexicon", "zeroshot"], ["neighbours", "zeroshot"],
+    ]  # fmt: skip
+    assert facts["agreement"][0]["rows"] == 32
+    said = {}
+    for row in rows("all/labels.csv"):
+        said.setdefault(row["row"], []).append((float(row["confidence"]), row["label"], row["source"], row["written"]))
+    for row in rows("all/pairs.csv"):
+        best = max(said[row["id"]], key=lambda one: one[0])
+        if row["split"] == "test":
+            assert float(row["colour_confidence"]) == best[0]
+            assert [row["colour"], row["colour_source"]] in [
+                list(one[1:3]) for one in said[row["id"]] if one[0] == best[0]
+            ]
+            assert sum(one[3] == "true" for one in said[row["id"]]) == 1
+
+
+def test_a_text_model_is_asked_once_and_its_failures_are_counted(label, tmp_path):
+    torch.manual_seed(3)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "green", "blue", "a", "circle", "square", "bar", "on"]
+    config = hf.T5Config(
+        vocab_size=len(words), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, eos_token_id=3, pad_token_id=0,
+        decoder_start_token_id=2,
+    )  # fmt: skip
+    network = hf.T5ForConditionalGeneration(config)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "norm" not in name:
+                parameter.normal_(std=0.7)
+    network.eval().save_pretrained("writer")
+    hf.BertTokenizer(vocab={w: i for i, w in enumerate(words)}).save_pretrained("writer")
+    arguments = ["label=model", "label.model=writer", COLOUR, "media=false"]
+    label(*arguments, "hydra.run.dir=one")
+    label(*arguments, "hydra.run.dir=two")
+    one, two = (json.loads(Path(name, "label.json").read_text()) for name in ("one", "two"))
+    assert (one["reports"]["model"]["asked"], two["reports"]["model"]["asked"]) == (80, 0)
+    assert one["attributes"] == two["attributes"]
+    told = one["attributes"]["colour"]["sources"]["model"]
+    assert 0 < told["said"] == told["written"]
+    assert told["said"] + one["reports"]["model"]["parse_failures"] + one["reports"]["model"]["unknown"] == 80
+    err = label("label=model", "label.model=/nowhere", COLOUR, "hydra.run.dir=three", code=2)
+    assert "nothing at '/nowhere'" in err

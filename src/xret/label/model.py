@@ -1,52 +1,51 @@
 """Labels by a text model: what it answers when it is asked about a caption."""
 
 import hashlib
-import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from xret._errors import UserError
 from xret.label import NONE, Attributes, Label, Rows
+from xret.label._answers import Answer, keep, kept
 from xret.label._options import options
 
 _FIELDS = ("{caption}", "{attribute}", "{options}")
 _UNKNOWN = ("unknown", "none", "n/a", "not mentioned", "not specified")
 
 
-class _Answer(NamedTuple):
-    text: str
-    confidence: float
-
-
 class Model:
     """Asks a model of `transformers`, seq2seq or causal, one question per caption and attribute.
 
-    It answers greedily, so the same question has the same answer. The answer is read as the one label that stands first
-    in it, as a whole word; "unknown" means no label; anything else is a parse failure, which is counted and gives no
-    label. The confidence is the probability of the answer's tokens, as their geometric mean. Answers are kept in files,
-    by model, its files' sizes and times, and question: what was asked once is not asked again, after a kill neither.
+    It answers greedily, so the same question has the same answer; a model with a chat template is asked in it. The
+    answer is read as the one label that stands first in it, as a whole word; "unknown" means no label; anything else is
+    a parse failure, which is counted and gives no label. The confidence is the probability of the answer's tokens, as
+    their geometric mean. Answers are kept in files, by model (a folder: by its files' sizes and times, too) and
+    question; what was asked once is not asked again, after a kill neither.
 
     Args:
         model: hub name, local folder, or ``pkg://package/path``.
         prompt: the question, with ``{caption}`` in it, and ``{attribute}`` and ``{options}`` where wanted.
         batch_size: questions at a time, at least 1.
         max_tokens: longer answers are cut, at least 1.
+        max_characters: longer captions are cut before they are asked about, at least 1.
 
     Raises:
         ValueError: an argument is outside what is stated here.
     """
 
-    def __init__(self, model: str, prompt: str, batch_size: int = 16, max_tokens: int = 12) -> None:
+    def __init__(
+        self, model: str, prompt: str, batch_size: int = 16, max_tokens: int = 12, max_characters: int = 500
+    ) -> None:
         if "{caption}" not in prompt:
             raise ValueError(f"prompt must hold {{caption}}, got {prompt!r}")
-        if batch_size < 1 or max_tokens < 1:
-            raise ValueError(f"batch_size and max_tokens must be at least 1, got {batch_size} and {max_tokens}")
-        self.model, self.prompt = model, prompt
+        for name, value in (("batch_size", batch_size), ("max_tokens", max_tokens), ("max_characters", max_characters)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.model, self.prompt, self.max_characters = model, prompt, max_characters
         self.batch_size, self.max_tokens = batch_size, max_tokens
         self._counts: dict[str, int] = {}
 
@@ -79,10 +78,11 @@ class Model:
         return dict(self._counts)
 
     def _question(self, caption: str, attribute: str, labels: Sequence[str]) -> str:
-        filled = dict(zip(_FIELDS, (caption, attribute, ", ".join(labels)), strict=True))
+        cut = caption[: self.max_characters]  # cut here: a question that is cut by the model ends without its end
+        filled = dict(zip(_FIELDS, (cut, attribute, ", ".join(labels)), strict=True))
         return re.sub("|".join(map(re.escape, _FIELDS)), lambda match: filled[match.group()], self.prompt)
 
-    def _read(self, answer: _Answer, labels: Sequence[str]) -> Label:
+    def _read(self, answer: Answer, labels: Sequence[str]) -> Label:
         """Return the label that stands first in an answer, of those that begin at one place the longest."""
         hits = [(match.start(), -len(label), label) for label in labels if (match := _whole(label).search(answer.text))]
         if hits:
@@ -91,11 +91,10 @@ class Model:
         self._counts["unknown" if told else "parse_failures"] += 1
         return NONE
 
-    def _answers(self, rows: Rows, questions: Sequence[str]) -> dict[str, _Answer]:
+    def _answers(self, rows: Rows, questions: Sequence[str]) -> dict[str, Answer]:
         """Return the answers that are kept, and those to all other questions."""
-        self._counts = dict.fromkeys(("questions", "asked", "unknown", "parse_failures"), 0)
         path = None if rows.kept is None else rows.kept / f"{self._key()}.jsonl"
-        known = _kept(path)
+        known = kept(path)
         missing = [question for question in questions if question not in known]
         self._counts["asked"] = len(missing)
         if not missing:
@@ -107,7 +106,7 @@ class Model:
         for begin in range(0, len(missing), self.batch_size):
             part = missing[begin : begin + self.batch_size]
             fresh = dict(zip(part, _ask(network, tokenizer, part, self.max_tokens), strict=True))
-            _keep(path, fresh)
+            keep(path, fresh)
             known |= fresh
         return {question: known[question] for question in questions}
 
@@ -123,14 +122,16 @@ class Model:
 
 
 @torch.inference_mode()
-def _ask(network: Any, tokenizer: Any, questions: Sequence[str], max_tokens: int) -> list[_Answer]:  # noqa: ANN401
+def _ask(network: Any, tokenizer: Any, questions: Sequence[str], max_tokens: int) -> list[Answer]:  # noqa: ANN401
     """Return the greedy answers to B questions."""
     seq2seq = network.config.is_encoder_decoder
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    chat = bool(getattr(tokenizer, "chat_template", None))
     limit = min(tokenizer.model_max_length, _positions(network)) - (0 if seq2seq else max_tokens)
     asked = tokenizer(
-        list(questions),
+        [_in_chat(tokenizer, question) for question in questions] if chat else list(questions),
+        add_special_tokens=not chat,  # the template holds them
         return_tensors="pt",
         padding=True,
         padding_side="right" if seq2seq else "left",  # what a causal model writes goes on behind the question
@@ -149,17 +150,21 @@ def _ask(network: Any, tokenizer: Any, questions: Sequence[str], max_tokens: int
     )
     scores = network.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)  # (B, new)
     written = out.sequences[:, -scores.shape[1] :]
-    counts = _lengths(written, tokenizer)
+    counts = _lengths(written, network.generation_config.eos_token_id)
     texts = tokenizer.batch_decode(written, skip_special_tokens=True)
     sure = [float(row[:count].double().mean().exp()) for row, count in zip(scores, counts, strict=True)]
-    return [_Answer(" ".join(text.split()), round(min(1.0, s), 6)) for text, s in zip(texts, sure, strict=True)]
+    return [Answer(" ".join(text.split()), round(min(1.0, s), 6)) for text, s in zip(texts, sure, strict=True)]
 
 
-def _lengths(written: torch.Tensor, tokenizer: Any) -> list[int]:  # noqa: ANN401 - a tokeniser
-    """Return how many tokens of (B, L) were written, the end included; the rest is padding."""
-    ends = {tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.sep_token_id} - {None}
-    rows = written.tolist()
-    return [next((i + 1 for i, token in enumerate(row) if token in ends), len(row)) for row in rows]
+def _in_chat(tokenizer: Any, question: str) -> str:  # noqa: ANN401 - a tokeniser
+    said = [{"role": "user", "content": question}]
+    return str(tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True))
+
+
+def _lengths(written: torch.Tensor, end: int | list[int] | None) -> list[int]:
+    """Return how many tokens of (B, L) were written, the end included; what follows is padding."""
+    ends = set(end) if isinstance(end, list) else {end}
+    return [next((i + 1 for i, token in enumerate(row) if token in ends), len(row)) for row in written.tolist()]
 
 
 def _positions(network: Any) -> int:  # noqa: ANN401 - a model
@@ -172,30 +177,3 @@ def _whole(label: str) -> re.Pattern[str]:
     before = r"(?<!\w)" if label[:1].isascii() else ""
     after = r"(?!\w)" if label[-1:].isascii() else ""
     return re.compile(before + re.escape(label) + after, re.IGNORECASE)
-
-
-def _kept(path: Path | None) -> dict[str, _Answer]:
-    """Return the answers in a file; a last line that a kill cut off is left out."""
-    if path is None or not path.is_file():
-        return {}
-    found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            question, text, confidence = json.loads(line)
-        except ValueError:
-            continue
-        found[question] = _Answer(text, confidence)
-    return found
-
-
-def _keep(path: Path | None, answers: dict[str, _Answer]) -> None:
-    """Append answers to a file, in one piece."""
-    if path is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"\n{json.dumps([question, *answer])}" for question, answer in answers.items())
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(handle, lines.encode())  # the line break stands first: a line that was cut off spoils no other
-    finally:
-        os.close(handle)
