@@ -101,9 +101,11 @@ def _write(
         "rows": len(rows),
         "data": manifest.name,
         "data_hash": manifest.digest(),
+        "run": cfg.run,
         "label": OmegaConf.to_container(cfg.label, resolve=True),
         "min_confidence": cfg.min_confidence,
         "overwrite": cfg.overwrite,
+        "weighted": cfg.weighted,
         "reports": {name: dict(report) for name, report in reports.items() if report},
         "attributes": facts(manifest.rows, found, chosen, cfg.min_confidence),
     }
