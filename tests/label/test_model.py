@@ -102,8 +102,10 @@ def test_what_was_asked_once_is_not_asked_again(writer, tmp_path):
     first, again, other = Loader(), Loader(), Loader()
     source = Model(str(writer), PROMPT, max_tokens=3)
     before = source(rows(tmp_path, first, CAPTIONS[:4]), {"colour": LABELS})["colour"]
+    told = source.report()
     assert source(rows(tmp_path, again, CAPTIONS[:4]), {"colour": LABELS})["colour"] == before
-    assert (first.times, again.times, source.report()["asked"]) == (1, 0, 0)
+    assert (first.times, again.times, told["asked"]) == (1, 0, 4)
+    assert source.report() == told | {"asked": 0}
     source(rows(tmp_path, again), {"colour": LABELS})
     assert source.report()["asked"] == 3
     changed = Model(str(writer), "what is {caption} ? {options}", max_tokens=3)

@@ -60,17 +60,15 @@ class Model:
             UserError: the model cannot be loaded, or an attribute has less than two labels.
         """
         chosen = options(rows, attributes)
-        asked = {
-            name: {text: self._question(text, name, chosen[name]) for text in set(rows.captions)} for name in chosen
-        }
-        questions = sorted({q for name in asked for text, q in asked[name].items() if text.strip()})
+        captions = [text for text in dict.fromkeys(rows.captions) if text.strip()]
+        asked = {name: {c: self._question(c, name, labels) for c in captions} for name, labels in chosen.items()}
+        questions = list(dict.fromkeys(question for of_caption in asked.values() for question in of_caption.values()))
+        self._counts = {"questions": len(questions), "asked": 0, "unknown": 0, "parse_failures": 0}
         answers = self._answers(rows, questions)
-        self._counts = dict.fromkeys(("questions", "asked", "unknown", "parse_failures"), 0) | self._counts
-        self._counts["questions"] = len(questions)
         found = {}
         for name, labels in chosen.items():
-            read = {text: self._read(answers[q], labels) for text, q in asked[name].items() if q in answers}
-            found[name] = [read.get(text, NONE) for text in rows.captions]
+            read = {caption: self._read(answers[question], labels) for caption, question in asked[name].items()}
+            found[name] = [read.get(caption, NONE) for caption in rows.captions]
         return found
 
     def report(self) -> dict[str, int]:
