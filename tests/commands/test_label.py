@@ -137,6 +137,8 @@ def test_the_format_of_the_input_is_kept(label, shapes):
         (["label=neighbours"], "run=DIR"),
         (["label=zeroshot"], "encoder=clip"),
         (["label=neighbours", "run=/nowhere"], "is no run folder"),
+        (["label=zeroshot", "encoder=scratch"], "nothing has trained"),
+        (["label=several", "label.sources.lexicon=null", "label.sources.neighbours=null"], "label needs a source"),
     ],
 )
 def test_a_mistake_is_one_line(label, arguments, message):

@@ -1,6 +1,7 @@
 """Descriptions and pictures as angles: the nearest one names the picture."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,3 +70,6 @@ def test_a_mistake_is_told():
         ZeroShot()(Rows(["a"], ["g"], np.ones(1, bool)), {"colour": None})
     with pytest.raises(UserError, match="two labels to choose from"):
         ZeroShot()(rows(at(0)), {"size": ["large"]})
+    apart = replace(rows(at(0)), encode=lambda texts: np.ones((len(texts), 3), np.float32))
+    with pytest.raises(UserError, match="they have 2 and 3 numbers"):
+        ZeroShot()(apart, {"colour": ["red", "blue"]})

@@ -58,6 +58,11 @@ class _Space:
             model = open_run(Path(self.cfg.run), self.cfg.trust).model
         else:
             model = build_model(OmegaConf.create({"encoder": self.cfg.encoder, "fusion": {}})).eval()
+            if any(True for _ in model.projections.parameters()):
+                raise UserError(
+                    "encoder has projections that nothing has trained: name a run instead, run=DIR, or take the "
+                    "vectors as the encoders give them, encoder/projection=identity"
+                )
         return model.to(device_of(self.cfg.device))
 
     def _vectors(self, modality: str) -> np.ndarray:

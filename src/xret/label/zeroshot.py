@@ -43,7 +43,8 @@ class ZeroShot:
             attributes: name -> labels to choose from; None: those of training rows, else the shipped ones.
 
         Raises:
-            UserError: there are no vectors, or an attribute has less than two labels.
+            UserError: there are no vectors, those of pictures and texts differ in length, or an attribute has less
+                than two labels.
         """
         if rows.vectors is None or rows.encode is None:
             raise UserError("zeroshot compares pictures with texts: name what encodes both, encoder=clip or run=DIR")
@@ -60,6 +61,11 @@ class ZeroShot:
         texts = [_filled(template, name, label) for label in labels for template in self.templates]
         vectors = rows.encode(texts).reshape(len(labels), len(self.templates), -1).mean(axis=1)
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
+        if vectors.shape[1] != pictures.shape[1]:
+            raise UserError(
+                f"zeroshot needs pictures and texts in one space, and they have {pictures.shape[1]} and "
+                f"{vectors.shape[1]} numbers; take encoder=clip or run=DIR"
+            )
         logits = (pictures @ vectors.T).astype(np.float64) / self.temperature  # (R, labels)
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
