@@ -132,7 +132,7 @@ def _told(rows: Rows, manifest: Sequence[Row], truth: Sequence[str], known: Sequ
     kernel = vectors[there] @ vectors[there].T + PENALTY * np.eye(len(there))
     scores = vectors[test] @ vectors[there].T @ np.linalg.solve(kernel, wanted)
     told = [names[best] == truth[i] for best, i in zip(scores.argmax(axis=1).tolist(), test, strict=True)]
-    return mean(told)
+    return float(mean(told))
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def test_labels_that_are_there_stay_unless_they_may_be_replaced_and_tell_what_ot
 
 
 def test_too_little_confidence_gives_no_label(label):
-    out = label("attributes={colour: [red, beige]}", "min_confidence=0.5", "hydra.run.dir=out")
+    out = label("attributes={colour: [red, beige]}", "hydra.run.dir=out")
     found = {row["id"]: row["colour"] for row in rows("out/pairs.csv")}
     assert found["red-bar-white"] == "red"
     assert found["red-bar-beige"] == ""  # two labels share 0.9
@@ -88,7 +88,7 @@ def test_too_little_confidence_gives_no_label(label):
 def test_the_weight_of_a_label_reaches_the_table_that_trains(label, xret, small):
     from xret.data.table import Table
 
-    label(COLOUR, "weighted=true", "label.certainty=0.25", "hydra.run.dir=out")
+    label(COLOUR, "weighted=true", "label.certainty=0.25", "min_confidence=0", "hydra.run.dir=out")
     manifest = Table("out/pairs.csv").load()
     assert {row.weight for row in manifest.rows if row.attributes.get("colour")} == {0.25}
     assert {row.weight for row in manifest.rows if not row.attributes.get("colour")} == {1.0}
@@ -217,7 +217,9 @@ def test_the_vectors_of_a_run_label_by_neighbours_by_description_and_by_both(lab
     shapes.with_name("cut.png").write_bytes(shapes.with_name("red-bar-white.png").read_bytes()[:100])
     lines.append("cut,cut.png,a thing,test,")
     table.write_text("\n".join(lines) + "\n")
-    out = label("label=neighbours", "run=run", "attributes={colour: null}", "hydra.run.dir=near", path=table)
+    out = label(
+        "label=neighbours", "run=run", "attributes={colour: null}", "min_confidence=0", "hydra.run.dir=near", path=table
+    )
     assert "voters_colour 40" in out
     facts = json.loads(Path("near/label.json").read_text())["attributes"]["colour"]
     worth = facts["sources"]["neighbours"]["against_known"]
@@ -226,7 +228,14 @@ def test_the_vectors_of_a_run_label_by_neighbours_by_description_and_by_both(lab
     assert [row["colour"] for row in rows("near/pairs.csv") if row["id"] == "cut"] == [""]
     # a picture of a group of its own cannot vote for itself: colours are told by other shapes
     assert 0 <= worth["train"]["accuracy"] < 1
-    arguments = ["label=several", "label@label.sources.zeroshot=zeroshot", "run=run", COLOUR, "hydra.run.dir=all"]
+    arguments = [
+        "label=several",
+        "label@label.sources.zeroshot=zeroshot",
+        "run=run",
+        COLOUR,
+        "min_confidence=0",
+        "hydra.run.dir=all",
+    ]
     out = label(*arguments, path=table)
     facts = json.loads(Path("all/label.json").read_text())["attributes"]["colour"]
     assert list(facts["sources"]) == ["lexicon", "neighbours", "zeroshot"]
@@ -261,7 +270,7 @@ def test_a_text_model_is_asked_once_and_its_failures_are_counted(label, tmp_path
                 parameter.normal_(std=0.7)
     network.eval().save_pretrained("writer")
     hf.BertTokenizer(vocab={w: i for i, w in enumerate(words)}).save_pretrained("writer")
-    arguments = ["label=model", "label.model=writer", COLOUR, "media=false"]
+    arguments = ["label=model", "label.model=writer", COLOUR, "media=false", "min_confidence=0"]
     label(*arguments, "hydra.run.dir=one")
     label(*arguments, "hydra.run.dir=two")
     one, two = (json.loads(Path(name, "label.json").read_text()) for name in ("one", "two"))
