@@ -106,7 +106,7 @@ class Lexicon:
             return listed
         own = {_tokens(label): (label, False) for label in labels}
         kept = {word: (own[_tokens(to)][0], doubt) for word, (to, doubt) in listed.items() if _tokens(to) in own}
-        return own | kept
+        return kept | own  # "dark blue" is itself where it is a label
 
     def _label(self, text: str, words: Words, plural: bool) -> Label:
         hits = list(_affirmed(text, _hits(text, words, plural)))
