@@ -22,7 +22,7 @@ def test_help_lists_the_commands_and_imports_nothing_heavy():
     done = xret("--help")
     assert done.returncode == 0
     listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
-    assert {"train", "evaluate", "cache"} <= listed
+    assert {"train", "evaluate", "label", "cache"} <= listed
     assert not {"torch", "hydra", "omegaconf", "numpy"} & imported("--help")
 
 
@@ -54,6 +54,7 @@ def test_help_of_a_command_names_groups_and_options():
         (["evaluate"], "run"),
         (["evaluate", "run=/nowhere"], "is no run folder"),
         (["dirty", "dirt=caption"], "did you mean captions"),
+        (["label", "label=neighbour"], "did you mean neighbours"),
         (["cache", "action=wipe"], "action must be list or clear"),
     ],
 )

@@ -10,6 +10,7 @@ COMMANDS = {
     "compare": "runs side by side: mean, interval, difference to a baseline, verdict, cost",
     "caption": "let a model write more captions for the training pictures, into a table to train on",
     "clean": "a cleaned copy of a data set, with every change and its reason",
+    "label": "attributes of the rows from weak sources: words, neighbours, models",
     "dirty": "plant known dirt in a data set, into a table to clean and to train on",
     "data": "what a data set holds (data card ...), or the same in another form (data convert ... to=webdataset)",
     "cache": "list or clear the stored features of frozen encoders",
