@@ -154,7 +154,7 @@ class RetrievalModule(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: object, batch: Batch, batch_idx: int) -> None:
         """Let objectives keep what they want of the step, now that its gradient is taken."""
-        step, self._step = self._step, None
+        step = self._step  # it goes when the next one is there: memory that is all given back must be cleared anew
         for objective in self.objectives.values():
             if step is not None and isinstance(objective, Remembers):
                 objective.remember(step)
