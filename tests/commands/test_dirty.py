@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from xret.commands._dirt_images import opened
-from xret.data.reading import BrokenMedia, read_image
 from xret.data.table import Table
 
 GROUPS = 60
@@ -205,42 +203,6 @@ def test_the_table_is_what_the_source_of_tables_reads(dirty, goods):
         assert (new.id, new.group, new.split, new.weight, new.lang) == (old.id, old.group, old.split, 0.5, "en")
         assert new.inputs == {"text": row["text"], "image": row["image"]}
         assert new.attributes == {"style": row["style"], "maker": row["maker"], "shop": "one"}
-
-
-def pictures():
-    ramp = np.arange(40 * 40).reshape(40, 40)
-    grey = Image.fromarray((ramp % 40 * 6).astype(np.uint8))
-    tags = Image.Exif()
-    tags[0x0112] = 6
-    clear = grey.convert("P")
-    return {
-        "turned.png": (grey, {"exif": tags}),
-        "deep.png": (Image.fromarray((ramp * 40).astype(np.uint16)), {}),
-        "palette.png": (clear, {"transparency": 6}),
-        "alpha.png": (Image.merge("LA", [grey, grey.transpose(Image.Transpose.ROTATE_90)]), {}),
-        "plain.png": (grey, {}),
-    }
-
-
-@pytest.mark.parametrize("name", pictures())
-def test_a_picture_is_opened_as_encoders_see_it(tmp_path, name):
-    picture, options = pictures()[name]
-    picture.save(tmp_path / name, **options)
-    found = opened(tmp_path, name)
-    assert found.mode == ("RGBA" if name in {"palette.png", "alpha.png"} else "RGB")
-    white = Image.new("RGBA", found.size, "white")
-    seen = np.asarray(Image.alpha_composite(white, found.convert("RGBA")).convert("RGB")).astype(int)
-    assert np.abs(seen.transpose(2, 0, 1) - read_image(tmp_path / name, "", 40, "squash")).max() <= 1
-
-
-def test_a_layer_of_a_drawing_is_opened_and_what_is_not_safe_is_refused(tmp_path):
-    lines = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><g id="color"><rect width="9" height="9"/></g>'
-    (tmp_path / "a.svg").write_text(f'{lines}<g id="line"><rect width="3" height="9"/></g></svg>')
-    assert opened(tmp_path, "a.svg").getbbox() == (0, 0, 512, 512)
-    assert opened(tmp_path, "a.svg#line").getchannel("A").getbbox()[2] == pytest.approx(512 / 3, abs=2)
-    (tmp_path / "b.svg").write_text(f'{lines}<image href="/etc/passwd" width="3" height="3"/></svg>')
-    with pytest.raises(BrokenMedia, match="refers to"):
-        opened(tmp_path, "b.svg")
 
 
 @pytest.mark.parametrize(

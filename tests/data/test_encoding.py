@@ -168,7 +168,7 @@ def test_stored_features_belong_to_what_made_them(colours, mean_colour):
 
 def test_progress_is_told_where_no_one_watches_a_terminal(colours, mean_colour, caplog, monkeypatch):
     root, refs, _ = colours(6)
-    monkeypatch.setattr("xret.data.encoding._REPORT_S", 0.0)
+    monkeypatch.setattr("xret.data.watching._REPORT_S", 0.0)
     with caplog.at_level(logging.INFO):
         list(encode_items(items("image", refs), root, mean_colour(), batch_size=2, workers=0))
     assert [record.args[1] for record in caplog.records] == [2, 4]

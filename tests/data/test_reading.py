@@ -15,7 +15,7 @@ from torchvision.transforms import v2
 
 from xret.data import svg
 from xret.data.faults import RowError
-from xret.data.reading import BrokenMedia, read_image
+from xret.data.reading import BrokenMedia, read_image, read_whole
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {} {}">'
 
@@ -377,3 +377,39 @@ def test_pixels_can_be_handed_to_torch_without_a_copy_of_a_view(save):
     found = read_image(save(quarters()), "", 8, "pad")
     assert found.flags["C_CONTIGUOUS"]
     assert torch.from_numpy(found).shape == (3, 8, 8)
+
+
+def pictures():
+    ramp = np.arange(40 * 40).reshape(40, 40)
+    grey = Image.fromarray((ramp % 40 * 6).astype(np.uint8))
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    clear = grey.convert("P")
+    return {
+        "turned.png": (grey, {"exif": tags}),
+        "deep.png": (Image.fromarray((ramp * 40).astype(np.uint16)), {}),
+        "palette.png": (clear, {"transparency": 6}),
+        "alpha.png": (Image.merge("LA", [grey, grey.transpose(Image.Transpose.ROTATE_90)]), {}),
+        "plain.png": (grey, {}),
+    }
+
+
+@pytest.mark.parametrize("name", pictures())
+def test_a_whole_picture_is_what_encoders_see_in_its_own_size(tmp_path, name):
+    picture, options = pictures()[name]
+    picture.save(tmp_path / name, **options)
+    found = read_whole(tmp_path / name, "", 512)
+    assert found.mode == ("RGBA" if name in {"palette.png", "alpha.png"} else "RGB")
+    white = Image.new("RGBA", found.size, "white")
+    seen = np.asarray(Image.alpha_composite(white, found.convert("RGBA")).convert("RGB")).astype(int)
+    assert np.abs(seen.transpose(2, 0, 1) - read_image(tmp_path / name, "", 40, "squash")).max() <= 1
+
+
+def test_a_whole_drawing_has_the_size_that_is_asked_for_and_what_is_not_safe_is_refused(tmp_path):
+    lines = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><g id="color"><rect width="9" height="9"/></g>'
+    (tmp_path / "a.svg").write_text(f'{lines}<g id="line"><rect width="3" height="9"/></g></svg>')
+    assert read_whole(tmp_path / "a.svg", "", 512).getbbox() == (0, 0, 512, 512)
+    assert read_whole(tmp_path / "a.svg", "line", 512).getchannel("A").getbbox()[2] == pytest.approx(512 / 3, abs=2)
+    (tmp_path / "b.svg").write_text(f'{lines}<image href="/etc/passwd" width="3" height="3"/></svg>')
+    with pytest.raises(BrokenMedia, match="refers to"):
+        read_whole(tmp_path / "b.svg", "", 512)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from PIL import Image
-from tqdm import tqdm
 
 from xret.clean import Outcome
 from xret.clean.apply import apply
 from xret.data.manifest import Row, media_path
 from xret.data.reading import BrokenMedia, read_whole
+from xret.data.watching import watched
 
 Steps = Mapping[str, Any]
 
@@ -147,12 +147,10 @@ def _in_parts(
             missing.append(number)
         else:
             found.update(zip(part, kept, strict=True))
-    with tqdm(total=len(values), initial=len(found), desc=what, unit="", leave=False) as bar:
-        for number, done in _done(work, job, [slices[n] for n in missing], workers):
-            part = slices[missing[number]]
-            _keep(parts / f"{missing[number]}.json", done)
-            found.update(zip(part, done, strict=True))
-            bar.update(len(part))
+    done = _done(work, job, [slices[n] for n in missing], workers)
+    for number, cleaned in watched(done, len(values) - len(found), what, lambda part: len(part[1])):
+        _keep(parts / f"{missing[number]}.json", cleaned)
+        found.update(zip(slices[missing[number]], cleaned, strict=True))
     return {value: found[value] for value in values}
 
 

@@ -1,7 +1,8 @@
 """The work of ``xret clean`` on pairs: rows that harm each other."""
 
-import logging
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,6 @@ from xret.data.manifest import Manifest
 if TYPE_CHECKING:
     from xret.commands._cleaned import Plan
 
-log = logging.getLogger(__name__)
-
 
 def compared(steps: Mapping[str, Any], manifest: Manifest, plan: "Plan") -> tuple[set[str], list[Change]]:
     """Return the ids of rows that are left out, and every finding.
@@ -26,12 +25,14 @@ def compared(steps: Mapping[str, Any], manifest: Manifest, plan: "Plan") -> tupl
     """
     dropped: set[str] = set()
     trail: list[Change] = []
+    if not {"image", "text"} <= set(manifest.modalities):  # or no row at all
+        return dropped, trail
+    items, of_row = manifest.items("image")
+    known: dict[float, Any] = {}
     for name, step in steps.items():
-        rows = tuple(row for row in manifest.rows if row.id not in dropped)
-        kept = Manifest(manifest.name, rows, root=manifest.root)
-        if not rows or not {"image", "text"} <= set(kept.modalities):
-            continue
-        for finding in step(_pairs(kept, plan)):
+        stays = np.array([row.id not in dropped for row in manifest.rows])
+        kept = replace(manifest, rows=tuple(itertools.compress(manifest.rows, stays)))
+        for finding in step(_pairs(kept, items.refs, of_row[stays], known, plan)):
             for change in _changes(name, finding, plan):
                 trail.append(change)
                 if change.applied:
@@ -47,17 +48,19 @@ def _changes(step: str, finding: Finding, plan: "Plan") -> list[Change]:
     return [Change(row, "pairs", "", step, row, None, reason, (step, row, None) in plan.accepted, finding.evidence)]
 
 
-def _pairs(manifest: Manifest, plan: "Plan") -> Pairs:
-    items, of_row = manifest.items("image")
+def _pairs(
+    manifest: Manifest, refs: Sequence[str], pictures: np.ndarray, known: dict[float, Any], plan: "Plan"
+) -> Pairs:
     rows = manifest.rows
     return Pairs(
         [row.id for row in rows],
         [row.group for row in rows],
         [str(row.split) for row in rows],
         [row.inputs.get("text", "") for row in rows],
-        of_row,
-        lambda: thumbnails(items.refs, manifest.root, plan.workers),
+        pictures,
+        lambda: thumbnails(refs, manifest.root, plan.workers),
         _vectors(manifest, plan.vectors),
+        known,
     )
 
 

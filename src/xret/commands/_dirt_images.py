@@ -1,10 +1,7 @@
 """Dirt planted in pictures: each file read in its own size, written once, shown by all rows that hold it."""
 
 import hashlib
-import io
 import logging
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -13,9 +10,11 @@ from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
-if TYPE_CHECKING:
-    from PIL import Image
+from xret.data.manifest import media_path
+from xret.data.reading import BrokenMedia, read_whole
+from xret.data.watching import watched
 
+if TYPE_CHECKING:
     from xret.dirt import Planted
     from xret.dirt.draws import Draws
     from xret.dirt.images import Images
@@ -27,7 +26,6 @@ T = TypeVar("T")
 
 _DRAWING_PX = 512  # longer side of a drawing (SVG), which has no pixels of its own
 _CHUNK = 8  # pictures that a process takes at a time
-_REPORT_S = 10.0  # between two lines of progress where no one watches
 
 
 @dataclass
@@ -60,7 +58,7 @@ def soil(recipe: "Recipe", refs: Iterable[str], root: Path, folder: Path, worker
     (folder / "images").mkdir(parents=True, exist_ok=True)
     wanted = [ref for ref in dict.fromkeys(refs) if recipe.images.wants(ref, recipe.draws)]
     one = partial(_one, recipe.images, recipe.draws, root, folder)
-    for ref, file, planted in _watched(_mapped(one, wanted, workers), len(wanted)):
+    for ref, file, planted in watched(_mapped(one, wanted, workers), len(wanted), "dirtying pictures", lambda _: 1):
         if file is None:
             found.lost += 1
         elif planted:
@@ -72,10 +70,8 @@ def _one(
     images: "Images", draws: "Draws", root: Path, folder: Path, ref: str
 ) -> tuple[str, str | None, list["Planted"]]:
     """Write one dirty picture; return its reference, its file, None where it cannot be read, and what was planted."""
-    from xret.data.reading import BrokenMedia
-
     try:
-        picture = images(opened(root, ref), ref, draws)
+        picture = images(read_whole(media_path(root, ref), ref.partition("#")[2], _DRAWING_PX), ref, draws)
     except BrokenMedia as error:
         log.debug("%s: %s", ref, error)
         return ref, None, []
@@ -102,45 +98,3 @@ def _file_name(ref: str) -> str:
     """Return a name that tells what is shown, and by a hash of the whole reference is that of no other."""
     stem = PurePosixPath(ref.partition("#")[0]).stem
     return f"{stem[:60]}-{hashlib.sha256(ref.encode()).hexdigest()[:10]}"
-
-
-def opened(root: Path, ref: str) -> "Image.Image":
-    """Return a picture upright and in its own size, RGB or RGBA; a drawing as large as is looked at.
-
-    Raises:
-        BrokenMedia: it cannot be read, or is not safe to.
-    """
-    from PIL import Image, ImageOps
-
-    from xret.data import svg
-    from xret.data.manifest import media_path
-    from xret.data.reading import read_image
-
-    path, layer = media_path(root, ref), ref.partition("#")[2]
-    read_image(path, layer, 32, "squash")  # refuses whatever is broken, too large or not safe
-    data = path.read_bytes()
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        drawing = svg.parse(data, lambda _: None)
-        if layer == "line":
-            svg.keep_lines(drawing)
-        return Image.open(io.BytesIO(svg.draw(drawing, _DRAWING_PX, _DRAWING_PX))).convert("RGBA")
-    picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    if picture.mode.startswith("I;16"):  # Pillow would take all but the darkest of 65,536 levels for white
-        picture = picture.convert("I").point(lambda level: level / 257).convert("L")
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-
-
-def _watched(parts: Iterable[T], total: int) -> Iterator[T]:
-    """Pass parts on; show rate and time left as a bar on a terminal, else as a line every few seconds."""
-    from tqdm import tqdm
-
-    if sys.stderr.isatty():
-        yield from tqdm(parts, desc="dirtying pictures", total=total, unit="", leave=False)
-        return
-    begin = said = time.monotonic()
-    for done, part in enumerate(parts, start=1):
-        yield part
-        now = time.monotonic()
-        if now - said >= _REPORT_S and done < total:
-            said, rate = now, done / (now - begin)
-            log.info("pictures: %d of %d, %.0f/s, %.0f s left", done, total, rate, (total - done) / rate)

@@ -1,8 +1,6 @@
 """Items in, features of a frozen encoder out: reading files overlaps with encoding."""
 
 import logging
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,19 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from xret._errors import UserError
 from xret.data.cache import FeatureCache
 from xret.data.features import Broken, Piece, StoredFeatures
 from xret.data.manifest import Items, media_path
 from xret.data.reading import BrokenMedia, read_image
+from xret.data.watching import watched
 
 log = logging.getLogger(__name__)
 
 _HALF_MAX = np.float32(np.finfo(np.float16).max)
 Change = Callable[[np.ndarray, int], np.ndarray]
-_REPORT_S = 10.0  # between two lines of progress where no one watches
 
 
 def features(
@@ -110,7 +107,7 @@ def encode_items(
     training = encoder.training
     encoder.eval()
     try:
-        for part in _watched(raw, len(items), f"encoding {items.modality}") if progress else raw:
+        for part in watched(raw, len(items), f"encoding {items.modality}", len) if progress else raw:
             yield _encoded(encoder, part, tokens)
     finally:
         encoder.train(training)
@@ -134,7 +131,7 @@ def pictures(
         Positions (B,); B pictures (3, H, W) uint8, zero where they cannot be read; and which these are.
     """
     raw = _loader(_Pictures(root, tuple(refs), image_px, fit, batch_size), workers)
-    for part in _watched(raw, len(refs), "pictures") if progress else raw:
+    for part in watched(raw, len(refs), "pictures", len) if progress else raw:
         yield part.positions, part.content, part.broken
 
 
@@ -152,7 +149,7 @@ def unreadable(
         progress: show rate and time left.
     """
     raw = _loader(_Pictures(root, items.refs, image_px, fit, batch_size=32, keep=False), workers)
-    parts = _watched(raw, len(items), "checking image") if progress else raw
+    parts = watched(raw, len(items), "checking image", len) if progress else raw
     return tuple(sorted(broken for part in parts for broken in part.broken))
 
 
@@ -172,7 +169,7 @@ def all_pictures(
     raw = _loader(_Pictures(root, items.refs, image_px, fit, batch_size=32), workers)
     found = np.zeros((len(items), 3, image_px, image_px), np.uint8)
     broken: list[Broken] = []
-    for part in _watched(raw, len(items), "reading image") if progress else raw:
+    for part in watched(raw, len(items), "reading image", len) if progress else raw:
         found[part.positions] = np.stack(part.content)
         broken.extend(part.broken)
     return found, tuple(sorted(broken))
@@ -285,23 +282,3 @@ def _reader_versions() -> list[str]:
         except metadata.PackageNotFoundError:
             found.append("none")
     return found
-
-
-def _watched(parts: Iterable[_Raw], total: int, what: str) -> Iterator[_Raw]:
-    """Pass parts on; show rate and time left as a bar on a terminal, else as a line every few seconds."""
-    if sys.stderr.isatty():
-        with tqdm(total=total, desc=what, unit="", leave=False) as bar:
-            for part in parts:
-                yield part
-                bar.update(len(part))
-        return
-    begin = said = time.monotonic()
-    done = 0
-    for part in parts:
-        yield part
-        done += len(part)
-        now = time.monotonic()
-        if now - said >= _REPORT_S and done < total:
-            said = now
-            rate = done / (now - begin)
-            log.info("%s: %d of %d, %.0f/s, %.0f s left", what, done, total, rate, (total - done) / rate)

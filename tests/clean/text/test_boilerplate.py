@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from xret.clean.text._stamps import stamps
 from xret.clean.text.boilerplate import Boilerplate
 from xret.data.openmoji import OpenMoji
 
@@ -141,3 +142,33 @@ def test_captions_beyond_the_bound_are_thinned_evenly(english):
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Boilerplate(**arguments)
+
+
+def stamped(english, share, stamp):
+    """Captions of which every so-manieth is put into a stamp."""
+    return [stamp.format(c) if i % round(1 / share) == 0 else c for i, c in enumerate(dict.fromkeys(english))]
+
+
+@pytest.mark.parametrize("stamp", ["Buy {} online at best price - pixelpark.com", "{}, item no. RK25030"])
+def test_a_stamp_on_many_captions_goes_with_the_word_at_the_other_end(english, stamp):
+    captions = stamped(english, 0.2, stamp)
+    step = Boilerplate()
+    step.fit(("", caption) for caption in captions)
+    plain = list(dict.fromkeys(english))
+    wrong = [(b, step(b).value, a) for a, b in zip(plain, captions, strict=True) if step(b).value != a]
+    assert len(wrong) <= len(captions) / 200, wrong[:5]
+
+
+def test_a_phrase_of_words_that_stand_elsewhere_too_is_no_stamp():
+    things = [f"thing{i} kind{i % 7}" for i in range(300)]
+    captions = [f"{t} with red hat" if i % 5 == 0 else f"{t} red with a hat" for i, t in enumerate(things)]
+    assert not stamps([tuple(c.split()) for c in captions], 16, 10)
+
+
+def test_a_stamp_needs_its_share_and_different_remainders():
+    plain = [(f"thing{i}", f"kind{i}") for i in range(400)]
+    end = ("item", "no", "rk1")
+    assert stamps([c + end if i % 10 == 0 else c for i, c in enumerate(plain)], 16, 10) == {end}
+    assert not stamps([c + end if i % 20 == 0 else c for i, c in enumerate(plain)], 16, 10)
+    same = [(f"thing{i % 5}", "kind") for i in range(400)]
+    assert not stamps([c + end if i % 10 == 0 else c for i, c in enumerate(same)], 16, 10)

@@ -1,7 +1,8 @@
 """Steps that find rows which harm each other: ``step(data: Pairs) -> list[Finding]``."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Pairs:
         pictures: (R,) int, which of the N pictures each row holds, -1: none.
         thumbnails: gives all N pictures once and in order, in blocks (B, 64, 64, 3) of uint8, RGB, each squashed into
             the square; zeros where one cannot be read. A step may ask more than once.
+        known: copies among the pictures that a step has found already, by what tells them; see `_copies.copies_in`.
         vectors: gives "image" and "text" -> (R, D) float vectors of the rows, of frozen encoders; a memory map will do.
     """
 
@@ -34,3 +36,4 @@ class Pairs:
     pictures: np.ndarray
     thumbnails: Callable[[], Iterable[np.ndarray]] = _nothing
     vectors: Callable[[], Mapping[str, np.ndarray]] | None = None
+    known: dict[float, Any] = field(default_factory=dict)

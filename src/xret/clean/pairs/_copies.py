@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 import faiss
 import numpy as np
 
-from xret.clean.pairs import THUMBNAIL_PX
+from xret.clean.pairs import THUMBNAIL_PX, Pairs
 from xret.clean.pairs._alignment import Floats, by_profile, by_search, difference, refined, sampling, soft
 
 _TO_LUMA = np.array([[0.299, -0.169, 0.5], [0.587, -0.331, -0.419], [0.114, 0.5, -0.081]], np.float32)
@@ -68,6 +68,14 @@ def copies(blocks: Iterable[np.ndarray], most: float) -> list[Copy]:
     for copy in sorted(found, key=lambda copy: (copy.difference, copy.mirrored)):  # a symmetric one is not mirrored
         best.setdefault((copy.first, copy.second), copy)
     return sorted(best.values())
+
+
+def copies_in(data: Pairs, most: float) -> list[Copy]:
+    """Return the copies among the pictures of some pairs; steps that agree about ``most`` look for them once."""
+    if most not in data.known:
+        data.known[most] = copies(data.thumbnails(), most)
+    found: list[Copy] = data.known[most]
+    return found
 
 
 def equals_and_near(found: list[Copy]) -> tuple[dict[int, int], dict[int, list[tuple[int, Copy]]]]:

@@ -3,7 +3,7 @@
 from xret.clean import Finding
 from xret.clean.labels._value import fold
 from xret.clean.pairs import Pairs
-from xret.clean.pairs._copies import Copy, copies, equals_and_near
+from xret.clean.pairs._copies import Copy, copies_in, equals_and_near
 
 
 class Duplicates:
@@ -32,7 +32,7 @@ class Duplicates:
 
     def __call__(self, data: Pairs) -> list[Finding]:
         """Return the duplicates, in the order of the later row."""
-        return self.within(data, copies(data.thumbnails(), self.most))
+        return self.within(data, copies_in(data, self.most))
 
     def within(self, data: Pairs, found: list[Copy]) -> list[Finding]:
         """Return the duplicates among rows that share a picture, or hold two of the copies that are known."""

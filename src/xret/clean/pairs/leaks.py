@@ -5,7 +5,7 @@ import re
 from xret.clean import Finding
 from xret.clean.labels._value import fold
 from xret.clean.pairs import Pairs
-from xret.clean.pairs._copies import Copy, copies, equals_and_near
+from xret.clean.pairs._copies import Copy, copies_in, equals_and_near
 
 _WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff]|[^\\W\u3040-\u30ff\u3400-\u9fff]+")
 
@@ -35,7 +35,7 @@ class Leaks:
 
     def __call__(self, data: Pairs) -> list[Finding]:
         """Return the leaks, the surest first."""
-        return self.across(data, copies(data.thumbnails(), self.most))
+        return self.across(data, copies_in(data, self.most))
 
     def across(self, data: Pairs, found: list[Copy]) -> list[Finding]:
         """Return the leaks among copies that are known: of each picture of val and test one, in each other split."""
