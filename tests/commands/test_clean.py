@@ -8,10 +8,19 @@ import shutil
 import struct
 import zlib
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw
+
+from xret.clean import Finding, Outcome
+from xret.clean.text._caption import outcome
+from xret.clean.text.boilerplate import Boilerplate
+from xret.commands._cleaned import Plan
+from xret.commands._cleaning import labels
+from xret.commands._cleaning_pairs import compared
+from xret.data.manifest import Manifest, Row
 
 pytestmark = pytest.mark.slow
 
@@ -180,6 +189,7 @@ def test_a_cleaning_that_was_killed_goes_on_with_what_was_done(xret, dirty, monk
     code, _, err = xret(*command, "clean.text.html=null", "hydra.run.dir=killed")
     assert (code, "other settings" in err) == (2, True)
     monkeypatch.setattr(_cleaning, "_clean_picture", lambda job, ref: (done.append(ref), real(job, ref))[1])
+    monkeypatch.setattr(Boilerplate, "fit", lambda *_: pytest.fail("what was learnt is kept"))
     code, _, err = xret(*command, "hydra.run.dir=killed")
     assert code == 0, err
     assert len(done) == 5, "three pictures were a part that was whole"
@@ -216,6 +226,53 @@ def test_labels_are_cleaned_where_they_are_named(xret, dirty):
     assert [(c["row"], c["field"], c["before"], c["after"]) for c in trail("out")] == [("red", "colour", "RED", "red")]
     code, _, err = xret("clean", *arguments, "attributes=[color]", "hydra.run.dir=bad")
     assert (code, "no attribute 'color'" in err) == (2, True)
+
+
+class Lower:
+    """A step on labels."""
+
+    def __call__(self, value):
+        return outcome(value, value.lower(), "capitals")
+
+
+class Watch:
+    """A step that tells what it was given: labels to learn from, pairs to look at."""
+
+    seen: ClassVar[list] = []
+
+    def fit(self, values):
+        self.seen.extend(values)
+
+    def __call__(self, value):
+        if isinstance(value, str):
+            return Outcome(value)
+        self.seen.append(list(value.ids))
+        return []
+
+
+class Drop:
+    """A step that leaves out the first row."""
+
+    def __call__(self, data):
+        return [Finding((data.ids[-1], data.ids[0]), "too much", (data.ids[0],))]
+
+
+def test_a_step_on_labels_learns_every_occurrence_as_the_steps_before_leave_it(monkeypatch):
+    monkeypatch.setattr(Watch, "seen", [])
+    values = [("a", "train", "Red"), ("b", "train", "red"), ("c", "test", "BLUE")]
+    rows = [Row(name, name, {}, split, attributes={"colour": value}) for name, split, value in values]
+    found = labels({"lower": Lower(), "watch": Watch()}, rows, "colour", frozenset())
+    assert Watch.seen == [("colour", "red"), ("colour", "red")]
+    assert {value: cleaned.after for value, cleaned in found.items()} == {"Red": "red", "red": "red", "BLUE": "blue"}
+
+
+def test_a_step_on_pairs_sees_the_rows_that_those_before_it_leave(monkeypatch):
+    monkeypatch.setattr(Watch, "seen", [])
+    rows = tuple(Row(name, name, {"image": f"{name}.png", "text": name}, "train") for name in "abc")
+    dropped, trail = compared({"drop": Drop(), "watch": Watch()}, Manifest("m", rows), Plan({}))
+    assert Watch.seen == [["b", "c"]]
+    assert dropped == {"a"}
+    assert [(c.row, c.after, c.reason) for c in trail] == [("a", None, "too much: c")]
 
 
 def bomb():

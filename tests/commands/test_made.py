@@ -46,6 +46,20 @@ def test_a_training_dirties_then_cleans_and_runs_share_what_was_made(xret, small
     assert now["test/text_to_image/mrr"] == was["test/text_to_image/mrr"]
 
 
+def test_other_dirt_is_other_data_and_evaluate_takes_other_data_as_they_are(xret, small, shapes):
+    small = [*small, "trainer.max_epochs=1"]
+    for name, more in (("one", "dirt.captions.html=1"), ("two", "dirt.captions.html=0")):
+        code, _, err = xret("train", *small, "dirt=captions", more, f"hydra.run.dir={name}")
+        assert code == 0, err
+    one, two = made()
+    assert texts(one) != texts(two)
+    Path("other.csv").write_text("\n".join(shapes.read_text().splitlines()[:-3]) + "\n")
+    other = ["data=table", "data.path=other.csv", f"data.root={shapes.parent}"]
+    code, _, err = xret("evaluate", "run=one", *other, "hydra.run.dir=measured")
+    assert code == 0, err
+    assert len(made()) == 2
+
+
 def test_dirt_of_the_training_split_alone_leaves_test_as_it_is(xret, small):
     code, _, err = xret("train", *small, *DIRT, "dirt.splits=[train]", "trainer.max_epochs=1", "hydra.run.dir=run")
     assert code == 0, err
