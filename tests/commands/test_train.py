@@ -120,6 +120,19 @@ def test_broken_rows_are_listed_and_skipped_or_fatal(xret, small, shapes, tmp_pa
     assert "data.on_error=skip" in err
 
 
+def test_a_broken_picture_at_the_front_costs_no_figure(xret, small, shapes):
+    header, *lines = shapes.read_text().splitlines()
+    shapes.with_name("cut.png").write_bytes(shapes.with_name("red-circle-white.png").read_bytes()[:120])
+    table = shapes.with_name("front.csv")
+    table.write_text("\n".join([header, "cut,cut.png,cut off", *lines]) + "\n")
+    arguments = [a for a in small if not a.startswith(("data.path", "details"))] + [f"data.path={table}"]
+    code, _, err = xret("train", *arguments, "trainer.max_epochs=1", "hydra.run.dir=run")
+    assert code == 0, err
+    costs = read("run/cost.json")
+    assert min(costs["encode_per_s"].values()) > 0
+    assert min(found["p50"] for found in costs["latency_ms"].values()) > 0
+
+
 def test_a_frozen_encoder_is_encoded_once_and_compared_with_ridge(xret, small):
     frozen = [*small, "encoder.text.train=head", "encoder.image.train=head"]
     assert xret("train", *frozen, "hydra.run.dir=one")[0] == 0

@@ -81,10 +81,10 @@ class Teacher:
                     found[f"{direction}/kept_{figure}"] = student[name] / value
         return found
 
-    def cost(self, counts: Mapping[str, int], places: Mapping[str, np.ndarray], timed: bool) -> dict[str, Any]:
+    def cost(self, usable: Mapping[str, np.ndarray], places: Mapping[str, np.ndarray], timed: bool) -> dict[str, Any]:
         """Return what the teacher costs in use, measured as the student's cost is, see `xret.run.cost`."""
         galleries = {m: np.array(v.array[places[m]]) for m, v in self.vectors.items()}
-        whole = cost(self.model, self.raw, counts, galleries, train_s=0.0, timed=timed)
+        whole = cost(self.model, self.raw, usable, galleries, train_s=0.0, timed=timed)
         del whole["train_s"]
         return whole
 

@@ -125,10 +125,10 @@ def finish(
         metrics |= mix.figures()
     if _detailed(cfg):
         record.write_bytes("curves.png", curves(fit.checkpoints.history))
-    counts = {m: len(i) for m, i in prepared.items.items()}
-    costs = cost(model, prepared.raw, counts, vectors, seconds["fit"], _timed(cfg))
+    usable = {m: np.unique(of_row[of_row >= 0]) for m, of_row in prepared.of_row.items()}
+    costs = cost(model, prepared.raw, usable, vectors, seconds["fit"], _timed(cfg))
     if taught is not None:
-        costs["teacher"] = taught.cost(counts, prepared.split(split)[1], _timed(cfg))
+        costs["teacher"] = taught.cost(usable, prepared.split(split)[1], _timed(cfg))
     if second is not None:
         costs["rerank_latency_ms"] = latency_ms(model, second) if _timed(cfg) else {}
     record.write_json("cost.json", {**costs, "seconds": seconds})

@@ -24,7 +24,7 @@ def query_latency_ms(
     model: DualEncoder,
     modality: str,
     raw: Callable[[np.ndarray], dict[str, Tensor]],
-    count: int,
+    usable: np.ndarray,
     gallery: np.ndarray,
     queries: int = 50,
 ) -> dict[str, float]:
@@ -34,7 +34,7 @@ def query_latency_ms(
         model: in eval mode.
         modality: of the query.
         raw: positions (1,) -> tensors, reading and tokenising included.
-        count: number of items that `raw` can give; they are taken in turn.
+        usable: (N,) positions that `raw` can give; they are taken in turn.
         gallery: (T, D) float32 unit vectors to search.
         queries: how many to time, after a few that warm up.
 
@@ -45,7 +45,7 @@ def query_latency_ms(
     encode, whole = [], []
     for i in range(queries + _WARM_UP):
         begin = time.perf_counter()
-        inputs = {name: tensor.to(device) for name, tensor in raw(np.array([i % count])).items()}
+        inputs = {name: tensor.to(device) for name, tensor in raw(usable[[i % len(usable)]]).items()}
         vector = model.encode(modality, inputs).vector[0].cpu().numpy()
         middle = time.perf_counter()
         scores = gallery @ vector
@@ -60,23 +60,26 @@ def query_latency_ms(
 
 @torch.inference_mode()
 def encode_rate(
-    model: DualEncoder, modality: str, raw: Callable[[np.ndarray], dict[str, Tensor]], count: int, batch: int = 32
+    model: DualEncoder,
+    modality: str,
+    raw: Callable[[np.ndarray], dict[str, Tensor]],
+    usable: np.ndarray,
+    batch: int = 32,
 ) -> float:
     """Return items encoded per second from raw input, in one batch after a small one that warms up."""
     device = next(model.parameters()).device
-    size = min(batch, count)
-    for positions in (np.arange(min(2, count)), np.arange(size)):
+    for positions in (usable[:2], usable[:batch]):
         begin = time.perf_counter()
         inputs = {name: tensor.to(device) for name, tensor in raw(positions).items()}
         model.encode(modality, inputs).vector.cpu()
         seconds = time.perf_counter() - begin
-    return size / seconds
+    return len(positions) / seconds
 
 
 def cost(
     model: DualEncoder,
     raw: Mapping[str, Callable[[np.ndarray], dict[str, Tensor]]],
-    counts: Mapping[str, int],
+    usable: Mapping[str, np.ndarray],
     galleries: Mapping[str, np.ndarray],
     train_s: float,
     timed: bool = True,
@@ -86,7 +89,7 @@ def cost(
     Args:
         model: trained.
         raw: modality -> positions -> tensors from raw input.
-        counts: modality -> number of items behind `raw`.
+        usable: modality -> (N,) positions that `raw` can give; a file that is broken stands among the others.
         galleries: modality -> (N, D) vectors of the test items.
         train_s: seconds spent in training.
         timed: measure latency and encoding rate; otherwise these two are empty.
@@ -98,9 +101,9 @@ def cost(
         "train_s": round(train_s, 3),
         "parameters": parameters(model),
         "vector_bytes": width * 4,
-        "encode_per_s": {m: round(encode_rate(model, m, raw[m], counts[m]), 2) for m in names},
+        "encode_per_s": {m: round(encode_rate(model, m, raw[m], usable[m]), 2) for m in names},
         "latency_ms": {
-            f"{q}_to_{t}": query_latency_ms(model, q, raw[q], counts[q], galleries[t])
+            f"{q}_to_{t}": query_latency_ms(model, q, raw[q], usable[q], galleries[t])
             for q in names
             for t in names
             if q != t
