@@ -8,6 +8,7 @@ COMMANDS = {
     "train": "declare, train, evaluate and record one experiment",
     "evaluate": "measure a trained run again: another split, data set or protocol",
     "compare": "runs side by side: mean, interval, difference to a baseline, verdict, cost",
+    "explain": "why a picture and a text are close: heat on the picture, weights of the words, the best wrong answer",
     "caption": "let a model write more captions for the training pictures, into a table to train on",
     "clean": "a cleaned copy of a data set, with every change and its reason",
     "label": "attributes of the rows from weak sources: words, neighbours, models",
@@ -62,8 +63,17 @@ def main() -> None:
 
     if command == "data" and rest and rest[0].isalpha():  # data convert ...
         rest[0] = f"action={rest[0]}"
-    rest = [f"{m[1]}='{m[2]}'" if (m := _RANGE.fullmatch(word)) else word for word in rest]
+    rest = [f"{m[1]}='{m[2]}'" if (m := _RANGE.fullmatch(word)) else _quoted(word) for word in rest]
     sys.exit(launch(command, rest))
+
+
+def _quoted(word: str) -> str:
+    """Return ``query=TEXT`` quoted for Hydra, which would read commas, brackets and colons of the text as its own."""
+    name, equals, text = word.partition("=")
+    if name != "query" or not equals or text in {"", "null"} or text[0] in "'\"":
+        return word
+    escaped = re.sub(r"(\\*)(?='|$)", r"\1\1", text).replace("'", r"\'").replace("${", r"\${")
+    return f"query='{escaped}'"
 
 
 def _complete(arguments: list[str]) -> None:

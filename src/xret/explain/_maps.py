@@ -1,0 +1,81 @@
+"""The maps inside a network that a score goes through, and its gradient at each."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from xret.explain import Score
+
+
+class Stage(NamedTuple):
+    """One map that a picture becomes, and how the score changes with it.
+
+    Attributes:
+        values: (C, h, w) float.
+        gradient: (C, h, w) float, of the score.
+    """
+
+    values: Tensor
+    gradient: Tensor
+
+
+def stages(score: Score, encoder: nn.Module, pixels: Tensor) -> list[Stage]:
+    """Return the last map of every resolution that the score depends on, fine to coarse.
+
+    Parameters may be frozen: the graph begins at the pixels.
+
+    Args:
+        score: see `xret.explain`.
+        encoder: whose layers are listened to.
+        pixels: (3, H, W) float in [0, 1], H = W.
+
+    Raises:
+        ValueError: no layer gives a square map coarser than the picture.
+    """
+    with _listening(encoder, pixels.shape[-1]) as heard, torch.enable_grad():
+        value = score(pixels[None].detach().requires_grad_())
+    maps = [heard[side] for side in sorted(heard, reverse=True)]
+    gradients = torch.autograd.grad(value.sum(), [m for m, _ in maps], allow_unused=True) if maps else ()
+    found = [
+        Stage(_channels_first(m.detach(), last)[0], _channels_first(g, last)[0])
+        for (m, last), g in zip(maps, gradients, strict=True)
+        if g is not None
+    ]
+    if not found:
+        raise ValueError(f"no layer of {type(encoder).__name__} gives a map of places; take another method")
+    return found
+
+
+def enlarged(heat: Tensor, side: int) -> Tensor:
+    """Return a map (h, w) at (side, side), bilinear."""
+    return F.interpolate(heat[None, None].float(), size=(side, side), mode="bilinear", align_corners=False)[0, 0]
+
+
+@contextmanager
+def _listening(encoder: nn.Module, side: int) -> Iterator[dict[int, tuple[Tensor, bool]]]:
+    """Collect side of a map -> the last one of that side, and whether its channels stand last."""
+    heard: dict[int, tuple[Tensor, bool]] = {}
+
+    def hear(_module: nn.Module, _inputs: object, output: object) -> None:
+        if not isinstance(output, Tensor) or output.ndim != 4 or not output.requires_grad:
+            return
+        _, one, two, three = output.shape
+        if two == three and 1 < two < side:
+            heard[two] = output, False
+        elif one == two and 1 < one < side:
+            heard[one] = output, True
+
+    handles = [module.register_forward_hook(hear) for module in encoder.modules()]
+    try:
+        yield heard
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _channels_first(values: Tensor, last: bool) -> Tensor:
+    return values.permute(0, 3, 1, 2) if last else values
