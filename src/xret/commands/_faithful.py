@@ -18,9 +18,6 @@ from xret.data.watching import watched
 from xret.explain.faithfulness import Faithfulness, faithfulness
 from xret.model.dual_encoder import DualEncoder
 
-BETTER = 0.8
-"""Share of pairs whose map must be better than the mean random one, for maps to be believed."""
-
 
 @dataclass(frozen=True)
 class Settings:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._explaining import Explanation, Pair, check_explainable, coloured, explain_pair
-from xret.commands._faithful import BETTER, Settings, faithful
+from xret.commands._faithful import Settings, faithful
 from xret.commands._ranked import Candidate, Standing, candidate, prepared_for, row_of, standing
 from xret.commands._trained import Trained
 from xret.data.faults import RowError, clean_text

@@ -1,5 +1,6 @@
 """Faithfulness: does the score fall when the hottest places of a picture are removed first?"""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -35,8 +36,8 @@ class Faithfulness:
 
     @property
     def chance(self) -> float:
-        """The mean area of random maps."""
-        return sum(self.random) / len(self.random)
+        """The mean area of random maps; not a number where there are none."""
+        return sum(self.random) / len(self.random) if self.random else math.nan
 
 
 def faithfulness(
@@ -60,10 +61,10 @@ def faithfulness(
         away: what stands in place of removed pixels: blur, or mean, the mean colour of the picture.
 
     Raises:
-        ValueError: steps or randoms is below 1, or away is another word.
+        ValueError: steps is below 1, randoms below 0, or away another word.
     """
-    if min(steps, randoms) < 1 or away not in WAYS:
-        raise ValueError(f"need steps and randoms of at least 1 and away blur or mean, got {steps}, {randoms}, {away}")
+    if steps < 1 or randoms < 0 or away not in WAYS:
+        raise ValueError(f"need steps >= 1, randoms >= 0 and away blur or mean, got {steps}, {randoms}, {away}")
     empty = removed(pixels, away)
     curve = _Curve(score, pixels, empty, steps)
     generator = torch.Generator().manual_seed(seed)

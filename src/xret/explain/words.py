@@ -11,7 +11,7 @@ MAX_WORDS = 128
 """Words of one text that are weighted; those behind have no weight."""
 
 _HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # written without spaces: each character is a word
-_WORD = re.compile(rf"[{_HAN}]|(?:(?![{_HAN}])\w)+(?:['’-](?:(?![{_HAN}])\w)+)*")
+_WORD = re.compile(rf"[{_HAN}]|(?:(?![{_HAN}])\w)+(?:['\u2019-](?:(?![{_HAN}])\w)+)*")
 _ANY = re.compile(r"\S+")
 
 

@@ -1,0 +1,210 @@
+"""Why this pair: on shapes whose colour and form are known, and for files and names that are no such thing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from xret.commands._explaining import explain_pair, overlay
+from xret.commands._trained import open_run
+from xret.data.reading import read_image
+
+pytestmark = pytest.mark.slow
+
+QUICK = ("steps=4", "randoms=2", "batch.workers=0", "tracker=none")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, shapes):
+    """The folder of a run that was trained once for all tests here."""
+    from xret.commands._launch import launch
+
+    folder = tmp_path_factory.mktemp("explain")
+    more = ["data=table", "encoder=scratch", "tracker=none", "batch.size=16", "batch.workers=0", "details=false"]
+    more += ["trainer.max_epochs=4", "trainer.accelerator=cpu", f"data.path={shapes}", f"cache.dir={folder}/cache"]
+    assert launch("train", [*more, f"hydra.run.dir={folder}/run"]) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def explain(xret, trained):
+    def run(*arguments):
+        return xret("explain", f"run={trained}", *QUICK, "hydra.run.dir=out", *arguments)
+
+    return run
+
+
+def facts():
+    return json.loads(Path("out/explanation.json").read_text())
+
+
+def ids(trained, split):
+    """The ids of a split, in the order of the table."""
+    from xret.commands._made import load
+
+    rows = load(open_run(trained, []).cfg).rows
+    return [row.id for row in rows if row.split == split]
+
+
+def test_a_row_is_explained_beside_the_best_wrong_answer(explain, trained):
+    name = ids(trained, "test")[0]
+    code, out, err = explain(f"id={name}")
+    assert code == 0, err
+    found = facts()
+    colour, shape, ground = name.split("-")
+    assert [w["word"] for w in found["words"]] == ["a", colour, shape, "on", ground]
+    assert found["id"] == name != found["rival"]["id"]
+    assert found["rival"]["first"] == (found["rank"] > 1)
+    assert (found["rival"]["lead"] >= 0) == (found["rank"] > 1)
+    assert found["rival"]["lead"] == pytest.approx(found["rival"]["score"] - found["score"])
+    assert found["faithfulness"].keys() >= {"deletion", "insertion", "chance"}
+    assert name.replace("-", " ").split()[0] in out
+    assert Image.open("out/explanation.png").width > 600
+
+
+def test_the_score_and_the_rank_are_those_of_the_vectors(explain, trained):
+    from omegaconf import OmegaConf
+
+    from xret.commands._measure import encode_split
+    from xret.commands._ranked import prepared_for
+
+    opened = open_run(trained, [])
+    plain = OmegaConf.create({"data": None, "batch": {"workers": 0}, "cache": {"dir": None, "max_gb": 1}})
+    prepared = prepared_for(plain, opened)
+    vectors = encode_split(opened.model, prepared, "test")
+    items, _ = prepared.split("test")
+    scores = vectors["text"] @ vectors["image"].T
+    ranks = (scores >= np.diag(scores)[:, None]).sum(axis=1)
+    query = int(ranks.argmax())  # the worst one
+    assert ranks[query] > 1
+    assert explain(f"id={items['image'].refs[query].removesuffix('.png')}")[0] == 0
+    found = facts()
+    assert found["rank"] == ranks[query]
+    assert found["score"] == pytest.approx(scores[query, query], abs=1e-5)
+    assert found["rival"]["image"] == items["image"].refs[int(scores[query].argmax())]
+
+
+def test_any_picture_and_any_query_are_explained(explain, shapes):
+    code, _, err = explain(f"image={shapes.parent}/red-circle-white.png", "query=it's a red, round [thing]: ${HOME}")
+    assert code == 0, err
+    found = facts()
+    assert found["query"] == "it's a red, round [thing]: ${HOME}"
+    assert [w["word"] for w in found["words"]] == ["it's", "a", "red", "round", "thing", "HOME"]
+    assert found["background"]["told_by"] == "border colour"
+    assert 0 <= found["background"]["share"] <= 1
+    shape = np.asarray(Image.open(shapes.parent / "red-circle-white.png"))
+    assert found["background"]["area"] == pytest.approx((shape == 255).all(axis=-1).mean(), abs=0.03)
+
+
+def test_many_pairs_are_measured(explain):
+    code, out, err = explain("pairs=5")
+    assert code == 0, err
+    found = json.loads(Path("out/metrics.json").read_text())
+    lines = [json.loads(line) for line in Path("out/pairs.jsonl").read_text().splitlines()]
+    assert found["test/explain/pairs"] == len(lines) == len({line["id"] for line in lines}) == 5
+    better = np.mean([line["deletion"] < line["chance"] for line in lines])
+    assert found["test/explain/deletion_better"] == better
+    assert found["test/explain/deletion_better_low"] <= better <= found["test/explain/deletion_better_high"]
+    assert "| deletion |" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "give one of id=ID, image=FILE"),
+        (("id=a", "pairs=3"), "got id, pairs"),
+        (("image=x.png",), "go together"),
+        (("query=a dog", "id=a"), "go together"),
+        (("image=nowhere.png", "query=a dog"), "no file nowhere.png"),
+        (("image=.", "query=a dog"), "no file ."),
+        (("image=broken.png", "query=a dog"), "cannot read broken.png: undecodable"),
+        (("image=huge.png", "query=a dog"), "too_large"),
+        (("image=broken.png", "query=' '"), "query must hold a word"),
+        (("id=red-circle-whit",), "did you mean red-circle-white"),
+        (("id=42",), "has no row with the id '42'"),
+        (("pairs=0",), "pairs must be a number of pairs"),
+        (("pairs=2", "split=tset"), "split must be train, val or test"),
+        (("pairs=2", "away=black"), "away blur or mean"),
+        (("pairs=2", "explain=relevance"), "no attention over all patches"),
+        (("pairs=2", "explain=grad_cam"), "did you mean gradcam"),
+    ],
+)
+def test_what_cannot_be_explained_is_said_in_one_line(explain, arguments, says):
+    Path("broken.png").write_bytes(b"\x89PNG\r\n\x1a\n no picture")
+    huge = Image.new("1", (8000, 8000))
+    huge.save("huge.png")
+    code, _, err = explain(*arguments)
+    assert code == 2
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_an_explanation_is_added_to_the_mlflow_run_of_the_training(xret, small):
+    from mlflow.tracking import MlflowClient
+
+    arguments = [a for a in small if a != "tracker=none"]
+    assert xret("train", *arguments, "limit=8", "trainer.max_epochs=1", "hydra.run.dir=run")[0] == 0
+    told = json.loads(Path("run/mlflow.json").read_text())
+    more = ("run=run", "pairs=1", *(q for q in QUICK if q != "tracker=none"))
+    assert xret("explain", *more, "hydra.run.dir=out")[0] == 0
+    client = MlflowClient(told["tracking_uri"])
+    assert [a.path for a in client.list_artifacts(told["run_id"], "explain")] == ["explain/out"]
+    names = {a.path.rpartition("/")[2] for a in client.list_artifacts(told["run_id"], "explain/out")}
+    assert {"metrics.json", "pairs.jsonl"} <= names
+    Path("run/mlflow.json").write_text(json.dumps({**told, "tracking_uri": "http://127.0.0.1:9"}))
+    code, _, err = xret("explain", *more, "hydra.run.dir=again")  # a store that a run names is not trusted
+    assert code == 0
+    assert err == ""
+
+
+def test_a_pair_is_explained_under_inference_mode_and_leaves_the_model_alone(trained, shapes):
+    model = open_run(trained, []).model
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    picture = read_image(shapes.parent / "red-circle-white.png", "", 64, "crop")
+    with torch.inference_mode():
+        found = explain_pair(model, picture, "a red circle")
+    assert found.heat.shape == (64, 64)
+    assert found.heat.dtype == np.float32
+    assert found.heat.min() == 0
+    assert found.heat.max() == 1
+    assert [word for word, _ in found.words] == ["a", "red", "circle"]
+    against = explain_pair(model, picture, "a red circle", against="a blue bar")
+    other = explain_pair(model, picture, "a blue bar")
+    assert against.score == pytest.approx(found.score - other.score, abs=1e-5)
+    assert np.allclose(against.signed, found.signed - other.signed, atol=1e-5 + 0.01 * np.abs(found.signed).max())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_an_overlay_is_coloured_where_it_is_hot_and_grey_elsewhere(tmp_path):
+    heat = np.zeros((20, 30), np.float32)
+    heat[5:10, 5:10] = 1
+    (tmp_path / "o.png").write_bytes(overlay(np.full((3, 20, 30), (200), np.uint8), heat))
+    shown = np.asarray(Image.open(tmp_path / "o.png")).astype(int)
+    assert shown.shape == (20, 30, 3)
+    spread = np.ptp(shown, axis=-1)
+    assert (spread[5:10, 5:10] > 60).all()
+    assert spread[heat == 0].max() == 0
+    with pytest.raises(ValueError, match="heat must be"):
+        overlay(np.zeros((3, 20, 20), np.uint8), heat)
+
+
+def test_items_are_explained_by_their_picture_with_their_title_held(xret, shapes):
+    table = shapes.with_name("titled.csv")
+    lines = shapes.read_text().splitlines()
+    table.write_text("\n".join([lines[0] + ",title", *(f"{line},{line.split('-')[0]}" for line in lines[1:])]) + "\n")
+    more = ["data=table", f"data.path={table}", "data.title=title", "encoder=scratch", "items=late", "tracker=none"]
+    more += ["batch.size=16", "batch.workers=0", "details=false", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
+    assert xret("train", *more, "hydra.run.dir=run")[0] == 0
+    code, _, err = xret("explain", "run=run", *QUICK, "id=red-circle-white", "hydra.run.dir=out")
+    assert code == 0, err
+    model = open_run(Path("run"), []).model
+    picture = read_image(shapes.parent / "red-circle-white.png", "", 64, "crop")
+    bare = explain_pair(model, picture, "a red circle on white")
+    assert facts()["score"] != pytest.approx(bare.score, abs=1e-4), "the title counts"
+    code, _, err = xret("explain", "run=run", *QUICK, f"image={shapes.parent}/red-circle-white.png", "query=red",
+                        "hydra.run.dir=file")  # fmt: skip
+    assert code == 0, err
