@@ -12,14 +12,15 @@ PATCH = (slice(4, 12), slice(16, 24))  # rows and columns of the only place that
 class Encoder(nn.Module):
     """A network called as an encoder is."""
 
-    def __init__(self, network):
+    def __init__(self, network, direction):
         super().__init__()
+        self.direction = direction
         self.network = network.eval()
         for parameter in network.parameters():
             parameter.requires_grad_(False)
 
     def score(self, pixels):
-        return self.network(pixels).flatten(1).sum(dim=1)
+        return self.network(pixels).flatten(1) @ self.direction
 
 
 @pytest.fixture
@@ -38,16 +39,16 @@ def planted():
         layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator))
         layer.weight.sub_(layer.weight.mean(dim=(2, 3), keepdim=True))  # blind to a flat ground
     network = nn.Sequential(layer, nn.ReLU(), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1))
-    return Encoder(network), picture
+    return Encoder(network, torch.ones(12)), picture
 
 
-def network(name):
+MODELS = {"cnn": "test_resnet", "vit": "test_vit"}
+
+
+def network(kind):
     torch.manual_seed(0)
-    tiny = {
-        "cnn": lambda: timm.create_model("test_resnet.r160_in1k", num_classes=0),
-        "vit": lambda: timm.create_model("test_vit.r160_in1k", num_classes=0, img_size=SIDE),
-    }
-    return Encoder(tiny[name]())
+    made = timm.create_model(MODELS[kind], num_classes=0, **({"img_size": SIDE} if kind == "vit" else {}))
+    return Encoder(made, torch.randn(made.num_features))
 
 
 @pytest.fixture

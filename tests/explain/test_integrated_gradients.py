@@ -10,7 +10,7 @@ from xret.explain.integrated_gradients import IntegratedGradients
 
 
 def test_the_map_adds_up_to_the_score_less_that_of_the_blurred_picture(tiny, pixels):
-    encoder = tiny("cnn")
+    encoder = tiny("vit")
     heat = IntegratedGradients(steps=64, smooth=0.0)(encoder.score, encoder, pixels)
     whole, start = encoder.score(torch.stack([pixels, blurred(pixels, BLUR * 32)])).tolist()
     assert heat.sum().item() == pytest.approx(whole - start, rel=0.02)
