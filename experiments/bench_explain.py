@@ -5,8 +5,8 @@ takes a trained run and prints, for each method, the area under the score while 
 (deletion) or come first (insertion), the share of pairs where it is better than the mean of random maps of the same
 power spectrum, and with ``--controls`` the share where it is better than two maps that are no noise: that of another
 pair (a map that only marks the middle would be as good), and that of the same picture for another caption (one that
-only marks the drawing would be). Methods are chosen on the validation split; on the test split it ends with 1 where the best method given is
-better than random maps on less than 80 % of the pairs.
+only marks the drawing would be). Methods are chosen on the validation split; on the test split it ends with 1 where
+the best method given is better than random maps on less than 80 % of the pairs.
 """
 
 import argparse
