@@ -63,17 +63,8 @@ def main() -> None:
 
     if command == "data" and rest and rest[0].isalpha():  # data convert ...
         rest[0] = f"action={rest[0]}"
-    rest = [f"{m[1]}='{m[2]}'" if (m := _RANGE.fullmatch(word)) else _quoted(word) for word in rest]
+    rest = [f"{m[1]}='{m[2]}'" if (m := _RANGE.fullmatch(word)) else word for word in rest]
     sys.exit(launch(command, rest))
-
-
-def _quoted(word: str) -> str:
-    """Return ``query=TEXT`` quoted for Hydra, which would read commas, brackets and colons of the text as its own."""
-    name, equals, text = word.partition("=")
-    if name != "query" or not equals or text in {"", "null"} or text[0] in "'\"":
-        return word
-    escaped = re.sub(r"(\\*)(?='|$)", r"\1\1", text).replace("'", r"\'").replace("${", r"\${")
-    return f"query='{escaped}'"
 
 
 def _complete(arguments: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Why this pair: on shapes whose colour and form are known, and for files and names that are no such thing."""
 
+import io
 import json
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def test_a_row_is_explained_beside_the_best_wrong_answer(explain, trained):
     assert found["rival"]["lead"] == pytest.approx(found["rival"]["score"] - found["score"])
     assert found["faithfulness"].keys() >= {"deletion", "insertion", "chance"}
     assert name.replace("-", " ").split()[0] in out
-    assert Image.open("out/explanation.png").width > 600
+    with Image.open("out/explanation.png") as shown:
+        assert shown.width > 600
 
 
 def test_the_score_and_the_rank_are_those_of_the_vectors(explain, trained):
@@ -95,8 +97,8 @@ def test_any_picture_and_any_query_are_explained(explain, shapes):
     assert [w["word"] for w in found["words"]] == ["it's", "a", "red", "round", "thing", "HOME"]
     assert found["background"]["told_by"] == "border colour"
     assert 0 <= found["background"]["share"] <= 1
-    shape = np.asarray(Image.open(shapes.parent / "red-circle-white.png"))
-    assert found["background"]["area"] == pytest.approx((shape == 255).all(axis=-1).mean(), abs=0.03)
+    shape = read_image(shapes.parent / "red-circle-white.png", "", 48, "crop")
+    assert found["background"]["area"] == pytest.approx((shape == 255).all(axis=0).mean(), abs=0.03)
 
 
 def test_many_pairs_are_measured(explain):
@@ -179,11 +181,11 @@ def test_a_pair_is_explained_under_inference_mode_and_leaves_the_model_alone(tra
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_an_overlay_is_coloured_where_it_is_hot_and_grey_elsewhere(tmp_path):
+def test_an_overlay_is_coloured_where_it_is_hot_and_grey_elsewhere():
     heat = np.zeros((20, 30), np.float32)
     heat[5:10, 5:10] = 1
-    (tmp_path / "o.png").write_bytes(overlay(np.full((3, 20, 30), (200), np.uint8), heat))
-    shown = np.asarray(Image.open(tmp_path / "o.png")).astype(int)
+    png = overlay(np.full((3, 20, 30), 200, np.uint8), heat)
+    shown = np.asarray(Image.open(io.BytesIO(png))).astype(int)
     assert shown.shape == (20, 30, 3)
     spread = np.ptp(shown, axis=-1)
     assert (spread[5:10, 5:10] > 60).all()
