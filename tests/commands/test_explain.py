@@ -144,24 +144,6 @@ def test_what_cannot_be_explained_is_said_in_one_line(explain, arguments, says):
     assert err.count("\n") == 1
 
 
-def test_an_explanation_is_added_to_the_mlflow_run_of_the_training(xret, small):
-    from mlflow.tracking import MlflowClient
-
-    arguments = [a for a in small if a != "tracker=none"]
-    assert xret("train", *arguments, "limit=8", "trainer.max_epochs=1", "hydra.run.dir=run")[0] == 0
-    told = json.loads(Path("run/mlflow.json").read_text())
-    more = ("run=run", "pairs=1", *(q for q in QUICK if q != "tracker=none"))
-    assert xret("explain", *more, "hydra.run.dir=out")[0] == 0
-    client = MlflowClient(told["tracking_uri"])
-    assert [a.path for a in client.list_artifacts(told["run_id"], "explain")] == ["explain/out"]
-    names = {a.path.rpartition("/")[2] for a in client.list_artifacts(told["run_id"], "explain/out")}
-    assert {"metrics.json", "pairs.jsonl"} <= names
-    Path("run/mlflow.json").write_text(json.dumps({**told, "tracking_uri": "http://127.0.0.1:9"}))
-    code, _, err = xret("explain", *more, "hydra.run.dir=again")  # a store that a run names is not trusted
-    assert code == 0
-    assert err == ""
-
-
 def test_a_pair_is_explained_under_inference_mode_and_leaves_the_model_alone(trained, shapes):
     model = open_run(trained, []).model
     before = {name: value.clone() for name, value in model.state_dict().items()}
