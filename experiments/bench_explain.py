@@ -28,6 +28,7 @@ from xret.commands._faithful import wilson
 from xret.commands._ranked import candidate, prepared_for
 from xret.commands._trained import open_run
 from xret.explain.auto import Auto
+from xret.explain.conductance import Conductance
 from xret.explain.faithfulness import faithfulness
 from xret.explain.gradcam import GradCAM
 from xret.explain.integrated_gradients import IntegratedGradients
@@ -43,6 +44,8 @@ METHODS: dict[str, Callable[[], Any]] = {
     "layercam_2": lambda: LayerCAM(last=2),
     "layercam_3": lambda: LayerCAM(last=3),
     "layercam_5": lambda: LayerCAM(last=5),
+    "conductance": Conductance,
+    "conductance_2": lambda: Conductance(steps=2),
     "relevance": Relevance,
     "integrated_gradients": IntegratedGradients,
     "integrated_gradients_4": lambda: IntegratedGradients(steps=4),

@@ -12,7 +12,7 @@ from xret.explain.background import share_outside
 OPTIONS = sorted(Path(__file__).parents[2].glob("conf/explain/*.yaml"))
 METHODS = [p.stem for p in OPTIONS]
 OF_CNN = [m for m in METHODS if m != "relevance"]
-OF_VIT = [m for m in METHODS if m not in ("gradcam", "layercam")]
+OF_VIT = [m for m in METHODS if m not in ("conductance", "gradcam", "layercam")]
 
 
 def made(name):

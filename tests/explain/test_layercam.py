@@ -23,18 +23,18 @@ class Two(nn.Module):
 
 def test_stages_are_the_maps_of_each_resolution_with_their_gradients(pixels):
     network = Two()
-    fine, coarse = stages(network, network, pixels)
-    assert fine.values.shape == (4, 16, 16)
-    assert torch.allclose(coarse.gradient, torch.full((6, 8, 8), 3 / (6 * 8 * 8)))
+    fine, coarse = stages(network, network, pixels[None])
+    assert fine.values.shape == (1, 4, 16, 16)
+    assert torch.allclose(coarse.gradient, torch.full((1, 6, 8, 8), 3 / (6 * 8 * 8)))
     direct = 2 * fine.values / (4 * 16 * 16)
-    through = nn.functional.conv_transpose2d(coarse.gradient[None], network.two.weight, stride=2)[0]
+    through = nn.functional.conv_transpose2d(coarse.gradient, network.two.weight, stride=2)
     assert torch.allclose(fine.gradient, (direct + through).detach(), atol=1e-7)
 
 
 def test_each_stage_has_the_same_say(pixels):
     network = Two()
-    fine, coarse = ((s.values * s.gradient).sum(dim=0) for s in stages(network, network, pixels))
-    both = sum(enlarged(m, 32) / enlarged(m, 32).square().mean().sqrt() for m in (fine, coarse))
+    fine, coarse = ((s.values * s.gradient)[0].sum(dim=0) for s in stages(network, network, pixels[None]))
+    both = 0.5 * sum(enlarged(m, 32) / enlarged(m, 32).square().mean().sqrt() for m in (fine, coarse))
     assert torch.allclose(LayerCAM(last=2)(network, network, pixels), both, atol=1e-5)
     alone = LayerCAM(last=1)(network, network, pixels)
     assert torch.allclose(alone * enlarged(coarse, 32).square().mean().sqrt(), enlarged(coarse, 32), atol=1e-6)

@@ -1,6 +1,6 @@
 """The maps inside a network that a score goes through, and its gradient at each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -12,18 +12,18 @@ from xret.explain import Score
 
 
 class Stage(NamedTuple):
-    """One map that a picture becomes, and how the score changes with it.
+    """One map that pictures become, and how their scores change with it.
 
     Attributes:
-        values: (C, h, w) float.
-        gradient: (C, h, w) float, of the score.
+        values: (B, C, h, w) float.
+        gradient: (B, C, h, w) float, of each picture's own score.
     """
 
     values: Tensor
     gradient: Tensor
 
 
-def stages(score: Score, encoder: nn.Module, pixels: Tensor) -> list[Stage]:
+def stages(score: Score, encoder: nn.Module, pictures: Tensor) -> list[Stage]:
     """Return the last map of every resolution that the score depends on, fine to coarse.
 
     Parameters may be frozen: the graph begins at the pixels.
@@ -31,17 +31,17 @@ def stages(score: Score, encoder: nn.Module, pixels: Tensor) -> list[Stage]:
     Args:
         score: see `xret.explain`.
         encoder: whose layers are listened to.
-        pixels: (3, H, W) float in [0, 1], H = W.
+        pictures: (B, 3, H, W) float in [0, 1], H = W.
 
     Raises:
         ValueError: no layer gives a square map coarser than the picture.
     """
-    with _listening(encoder, pixels.shape[-1]) as heard, torch.enable_grad():
-        value = score(pixels[None].detach().requires_grad_())
+    with _listening(encoder, pictures.shape[-1]) as heard, torch.enable_grad():
+        value = score(pictures.detach().requires_grad_())
     maps = [heard[side] for side in sorted(heard, reverse=True)]
     gradients = torch.autograd.grad(value.sum(), [m for m, _ in maps], allow_unused=True) if maps else ()
     found = [
-        Stage(_channels_first(m.detach(), last)[0], _channels_first(g, last)[0])
+        Stage(_channels_first(m.detach(), last), _channels_first(g, last))
         for (m, last), g in zip(maps, gradients, strict=True)
         if g is not None
     ]
@@ -53,6 +53,12 @@ def stages(score: Score, encoder: nn.Module, pixels: Tensor) -> list[Stage]:
 def enlarged(heat: Tensor, side: int) -> Tensor:
     """Return a map (h, w) at (side, side), bilinear."""
     return F.interpolate(heat[None, None].float(), size=(side, side), mode="bilinear", align_corners=False)[0, 0]
+
+
+def even(maps: Sequence[Tensor], side: int) -> Tensor:
+    """Return the mean of maps (h, w) at (side, side), each scaled to a mean square of 1: all have the same say."""
+    large = [enlarged(one, side) for one in maps]
+    return torch.stack([one / one.square().mean().sqrt().clamp(min=1e-20) for one in large]).mean(dim=0)
 
 
 @contextmanager

@@ -3,12 +3,15 @@
 from torch import Tensor, nn
 
 from xret.explain import Score
+from xret.explain.conductance import Conductance
 from xret.explain.integrated_gradients import IntegratedGradients
+from xret.explain.relevance import attends
 
 
 class Auto:
-    """Placeholder."""
+    """Conductance for networks with maps, integrated gradients for networks of attention alone."""
 
     def __call__(self, score: Score, encoder: nn.Module, pixels: Tensor) -> Tensor:
         """Return the heat (H, W); see `xret.explain`."""
-        return IntegratedGradients()(score, encoder, pixels)
+        method = IntegratedGradients() if attends(score, pixels) else Conductance()
+        return method(score, encoder, pixels)

@@ -20,6 +20,6 @@ class GradCAM:
         Raises:
             ValueError: the encoder has no map of places.
         """
-        last = stages(score, encoder, pixels)[-1]
-        weights = last.gradient.mean(dim=(1, 2))  # (C,)
-        return enlarged((weights[:, None, None] * last.values).sum(dim=0), pixels.shape[-1])
+        last = stages(score, encoder, pixels[None])[-1]
+        weights = last.gradient.mean(dim=(2, 3), keepdim=True)  # (1, C, 1, 1)
+        return enlarged((weights * last.values)[0].sum(dim=0), pixels.shape[-1])

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from xret.explain import Score
-from xret.explain._maps import enlarged, stages
+from xret.explain._maps import even, stages
 
 
 class LayerCAM:
@@ -31,8 +31,5 @@ class LayerCAM:
         Raises:
             ValueError: the encoder has no map of places.
         """
-        heat = pixels.new_zeros(pixels.shape[1:])
-        for stage in stages(score, encoder, pixels)[-self.last :]:
-            own = enlarged((stage.gradient * stage.values).sum(dim=0), pixels.shape[-1])
-            heat = heat + own / own.square().mean().sqrt().clamp(min=1e-20)
-        return heat
+        found = stages(score, encoder, pixels[None])[-self.last :]
+        return even([(stage.gradient * stage.values)[0].sum(dim=0) for stage in found], pixels.shape[-1])
