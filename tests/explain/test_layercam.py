@@ -31,6 +31,27 @@ def test_stages_are_the_maps_of_each_resolution_with_their_gradients(pixels):
     assert torch.allclose(fine.gradient, (direct + through).detach(), atol=1e-7)
 
 
+class Branched(nn.Module):
+    """A trunk and, inside the block that halves it, a branch that ends in nothing."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Conv2d(3, 4, 2, stride=2)
+        self.block = nn.ModuleDict({"branch": nn.Conv2d(4, 4, 1), "halve": nn.Conv2d(4, 6, 2, stride=2)})
+
+    def forward(self, pixels):
+        trunk = self.stem(pixels)
+        return (self.block["halve"](trunk) + 0 * self.block["branch"](trunk).mean()).mean(dim=(1, 2, 3))
+
+
+def test_a_stage_is_the_trunk_and_not_a_branch_inside_a_block(pixels):
+    network = Branched()
+    fine, _ = stages(network, network, pixels[None])
+    assert torch.equal(fine.values, network.stem(pixels[None]))
+    assert fine.gradient.abs().sum() > 0
+
+
 def test_each_stage_has_the_same_say(pixels):
     network = Two()
     fine, coarse = ((s.values * s.gradient)[0].sum(dim=0) for s in stages(network, network, pixels[None]))

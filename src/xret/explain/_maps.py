@@ -1,6 +1,6 @@
 """The maps inside a network that a score goes through, and its gradient at each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ class Stage(NamedTuple):
 def stages(score: Score, encoder: nn.Module, pictures: Tensor) -> list[Stage]:
     """Return the last map of every resolution that the score depends on, fine to coarse.
 
+    It is the last one that any of the outermost modules gives: a map inside a block may be that of a side branch.
     Parameters may be frozen: the graph begins at the pixels.
 
     Args:
@@ -38,7 +39,7 @@ def stages(score: Score, encoder: nn.Module, pictures: Tensor) -> list[Stage]:
     """
     with _listening(encoder, pictures.shape[-1]) as heard, torch.enable_grad():
         value = score(pictures.detach().requires_grad_())
-    maps = [heard[side] for side in sorted(heard, reverse=True)]
+    maps = [heard[side][1:] for side in sorted(heard, reverse=True)]
     gradients = torch.autograd.grad(value.sum(), [m for m, _ in maps], allow_unused=True) if maps else ()
     found = [
         Stage(_channels_first(m.detach(), last), _channels_first(g, last))
@@ -62,20 +63,22 @@ def even(maps: Sequence[Tensor], side: int) -> Tensor:
 
 
 @contextmanager
-def _listening(encoder: nn.Module, side: int) -> Iterator[dict[int, tuple[Tensor, bool]]]:
-    """Collect side of a map -> the last one of that side, and whether its channels stand last."""
-    heard: dict[int, tuple[Tensor, bool]] = {}
+def _listening(encoder: nn.Module, side: int) -> Iterator[dict[int, tuple[int, Tensor, bool]]]:
+    """Collect side of a map -> how deep the module lies that gave it, the map, and whether its channels stand last."""
+    heard: dict[int, tuple[int, Tensor, bool]] = {}
 
-    def hear(_module: nn.Module, _inputs: object, output: object) -> None:
-        if not isinstance(output, Tensor) or output.ndim != 4 or not output.requires_grad:
-            return
-        _, one, two, three = output.shape
-        if two == three and 1 < two < side:
-            heard[two] = output, False
-        elif one == two and 1 < one < side:
-            heard[one] = output, True
+    def listener(depth: int) -> Callable[[nn.Module, object, object], None]:
+        def hear(_module: nn.Module, _inputs: object, output: object) -> None:
+            if not isinstance(output, Tensor) or output.ndim != 4 or not output.requires_grad:
+                return
+            _, one, two, three = output.shape
+            own, last = (two, False) if two == three else (one, True)
+            if own == two and 1 < own < side and depth <= heard.get(own, (depth,))[0]:
+                heard[own] = depth, output, last
 
-    handles = [module.register_forward_hook(hear) for module in encoder.modules()]
+        return hear
+
+    handles = [module.register_forward_hook(listener(name.count("."))) for name, module in encoder.named_modules()]
     try:
         yield heard
     finally:
