@@ -46,7 +46,7 @@ METHODS: dict[str, Callable[[], Any]] = {
     "layercam_5": lambda: LayerCAM(last=5),
     "conductance": Conductance,
     "conductance_2": lambda: Conductance(steps=2),
-    "conductance_last_3": lambda: Conductance(last=3),
+    "conductance_last_5": lambda: Conductance(last=5),
     "relevance": Relevance,
     "integrated_gradients": IntegratedGradients,
     "integrated_gradients_4": lambda: IntegratedGradients(steps=4),

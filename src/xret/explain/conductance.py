@@ -28,7 +28,7 @@ class Conductance:
         ValueError: steps or last is below 1.
     """
 
-    def __init__(self, steps: int = 1, last: int = 5) -> None:
+    def __init__(self, steps: int = 1, last: int = 3) -> None:
         if min(steps, last) < 1:
             raise ValueError(f"need steps and last of at least 1, got {steps} and {last}")
         self.steps, self.last = steps, last
