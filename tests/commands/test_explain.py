@@ -3,13 +3,15 @@
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from xret.commands._explaining import explain_pair, overlay
+from xret.commands._explaining import Explanation, explain_pair, overlay
+from xret.commands._reasons import _background
 from xret.commands._trained import open_run
 from xret.data.reading import read_image
 
@@ -161,6 +163,22 @@ def test_a_pair_is_explained_under_inference_mode_and_leaves_the_model_alone(tra
     assert np.allclose(against.signed, found.signed - other.signed, atol=1e-5 + 0.01 * np.abs(found.signed).max())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(("place", "warns"), [((slice(0, 6), slice(0, 6)), True), ((20, 20), False)])
+def test_heat_on_the_background_is_warned_of(tmp_path, place, warns):
+    rgba = np.zeros((48, 48, 4), np.uint8)
+    rgba[16:32, 16:32] = (255, 0, 0, 255)
+    Image.fromarray(rgba).save(tmp_path / "p.png")
+    picture = read_image(tmp_path / "p.png", "", 48, "crop")
+    heat = np.zeros((48, 48), np.float32)
+    heat[place] = 1
+    found = Explanation(0.5, heat, heat, [], [])
+    told = _background(found, picture, tmp_path / "p.png", "", SimpleNamespace(image_px=48, fit="crop"))
+    assert told["told_by"] == "transparency"
+    assert told["area"] == pytest.approx(8 / 9, abs=0.01)
+    assert told["share"] == pytest.approx(float(warns), abs=0.01)
+    assert told["warning"] == warns
 
 
 def test_an_overlay_is_coloured_where_it_is_hot_and_grey_elsewhere():

@@ -21,7 +21,9 @@ from xret.explain.background import area_outside, by_border, share_outside
 from xret.run.explanation import Line, Panel, draw
 
 EVEN = 1.0
-"""Heat is said to lie on the background from this density beside the subject on, 1 being that of an even map."""
+"""Heat as dense beside the subject as an even map would have it, or denser, is warned of.
+
+On 40 validation drawings of OpenMoji the density is 0.54 in the middle, 0.84 at the 95th percentile and 1.00 at most."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Pictures of explanations: heat over pictures, and words on a ground of the colour of their weight."""
 
 import io
+import textwrap
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ mpl.rcParams["font.family"] = ["DejaVu Sans", "sans-serif"]
 
 _SHOWN_WORDS = 40
 _LETTERS = 24  # of a word; longer ones are cut
-_TITLE_LETTERS = 60
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,15 @@ def draw(title: str, panels: Sequence[Panel], lines: Sequence[Line], note: str =
     Returns:
         A PNG.
     """
-    figure = Figure(figsize=(max(2.6 * len(panels), 6), 3.4 + 0.62 * len(lines)), layout="constrained")
+    figure = Figure(figsize=(max(2.6 * len(panels), 6), 3.6 + 0.62 * len(lines)), layout="constrained")
     heights = [2.6, *[0.62] * len(lines)]
     grid: Any = figure.add_gridspec(len(heights), len(panels), height_ratios=heights)
-    figure.suptitle(_cut(title, 2 * _TITLE_LETTERS), fontsize=10, parse_math=False)
+    figure.suptitle(_cut(title, 120), fontsize=10, parse_math=False)
     for column, panel in enumerate(panels):
         axis = figure.add_subplot(grid[0, column])
         axis.imshow(panel.picture)
         axis.set_axis_off()
-        axis.set_title(_cut(panel.title, _TITLE_LETTERS), fontsize=8, parse_math=False, wrap=True)
+        axis.set_title(textwrap.fill(_cut(panel.title, 80), 34), fontsize=8, parse_math=False)
     most = max((abs(weight) for line in lines for _, weight in line.words), default=0.0)
     rows = [figure.add_subplot(grid[row + 1, :]) for row in range(len(lines))]
     if note:
