@@ -23,7 +23,8 @@ from xret.run.explanation import Line, Panel, draw
 EVEN = 1.0
 """Heat as dense beside the subject as an even map would have it, or denser, is warned of.
 
-On 40 validation drawings of OpenMoji the density is 0.54 in the middle, 0.84 at the 95th percentile and 1.00 at most."""
+On 40 validation drawings of OpenMoji the density is 0.54 in the median, 0.84 at the 95th percentile, 1.00 at most.
+"""
 
 
 @dataclass(frozen=True)

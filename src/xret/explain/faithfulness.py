@@ -89,7 +89,8 @@ def alike(heat: Tensor, generator: torch.Generator) -> Tensor:
     noise = torch.randn(heat.shape, generator=generator).to(heat.device)
     phases = torch.fft.rfft2(noise)
     size = torch.fft.rfft2(heat.float()).abs()
-    return torch.fft.irfft2(size * phases / phases.abs().clamp(min=1e-12), s=heat.shape)
+    rival: Tensor = torch.fft.irfft2(size * phases / phases.abs().clamp(min=1e-12), s=heat.shape)
+    return rival
 
 
 class _Curve:
@@ -109,6 +110,7 @@ class _Curve:
         shares = torch.arange(1, self.steps, device=order.device) / self.steps
         gone = place.reshape(heat.shape) < (shares * len(order))[:, None, None]  # (steps - 1, H, W)
         inner: list[float] = []
-        for part in gone.split(16):
+        for part in torch.split(gone, 16):
             inner += self.score(torch.where(part[:, None], self.empty, self.pixels)).float().tolist()
-        return ((self.whole + self.blank) / 2 + sum(inner)) / self.steps
+        area: float = ((self.whole + self.blank) / 2 + sum(inner)) / self.steps
+        return area

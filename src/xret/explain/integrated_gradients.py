@@ -37,7 +37,7 @@ class IntegratedGradients:
         way = pixels - start
         shares = (torch.arange(self.steps, device=pixels.device) + 0.5) / self.steps
         total = torch.zeros_like(pixels)
-        for part in shares.split(self.batch):
+        for part in torch.split(shares, self.batch):
             with torch.enable_grad():
                 points = (start + part[:, None, None, None] * way).detach().requires_grad_()
                 (gradient,) = torch.autograd.grad(score(points).sum(), points)

@@ -33,7 +33,7 @@ class Occlusion:
         masks = self._masks(pixels)
         away = blurred(pixels, BLUR * pixels.shape[-1])
         whole = score(pixels[None])
-        falls = [whole - score(torch.where(part[:, None], away, pixels)) for part in masks.split(self.batch)]
+        falls = [whole - score(torch.where(part[:, None], away, pixels)) for part in torch.split(masks, self.batch)]
         fall = torch.cat(falls)
         heat = (fall[:, None, None] * masks).sum(dim=0) / masks.sum(dim=0)
         return blurred(heat.float(), pixels.shape[-1] / self.grid / 4)
