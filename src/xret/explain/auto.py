@@ -9,7 +9,10 @@ from xret.explain.relevance import attends
 
 
 class Auto:
-    """Conductance for networks with maps, integrated gradients for networks of attention alone."""
+    """Conductance for networks with maps, integrated gradients for networks of attention over all patches.
+
+    The figures are in ``experiments/explain.md``.
+    """
 
     def __call__(self, score: Score, encoder: nn.Module, pixels: Tensor) -> Tensor:
         """Return the heat (H, W); see `xret.explain`."""
