@@ -90,8 +90,9 @@ def quick(pair: Pair) -> Callable[[Tensor], Tensor]:
 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of the tracer, which is on its way out
-        traced = torch.jit.trace(Encode().eval(), pair.pixels.expand(2, -1, -1, -1), check_trace=False)
-        encode: Callable[[Tensor], Tensor] = torch.jit.freeze(traced)  # type: ignore[no-untyped-call]
+        jit: Any = torch.jit  # its functions have no types
+        traced = jit.trace(Encode().eval(), pair.pixels.expand(2, -1, -1, -1), check_trace=False)
+        encode: Callable[[Tensor], Tensor] = jit.freeze(traced)
         if not torch.allclose(encode(pair.pixels[None]), pair.encode(pair.pixels[None]), atol=1e-4):
             raise RuntimeError("the traced encoder gives other vectors")
     return encode

@@ -183,7 +183,8 @@ def scaled(signed: np.ndarray) -> np.ndarray:
     """Return heat (H, W) float32 in [0, 1] of a signed map: what is above zero, over its maximum."""
     warm = np.nan_to_num(signed).clip(0).astype(np.float32)
     most = float(warm.max(initial=0))
-    return warm / np.float32(most) if most > 0 else warm
+    heat: np.ndarray = warm / np.float32(most) if most > 0 else warm
+    return heat
 
 
 def coloured(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
@@ -197,7 +198,8 @@ def coloured(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     colour = colormaps["YlOrRd"](heat)[..., :3].astype(np.float32) * 255
     share = _OPAQUE * np.sqrt(heat.clip(0, 1))[..., None]
     pale = 90 + grey * (165 / 255)  # so that dark strokes let the colour through
-    return ((1 - share) * pale + share * colour).clip(0, 255).astype(np.uint8)
+    shown: np.ndarray = ((1 - share) * pale + share * colour).clip(0, 255).astype(np.uint8)
+    return shown
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray) -> bytes:

@@ -3,6 +3,8 @@
 Every one is in a file of its own, chosen by ``rerank=<file name>``, and is called with one query's candidates::
 
     reranker(query, candidates) -> scores (K,) float64, larger is closer
+
+It carries ``depth``, the number of candidates it wants, and ``sees_pictures``, whether these must be pictures.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -29,6 +29,8 @@ class Attributes:
     weight: float = 0.05
     names: tuple[str, ...] | None = None
 
+    sees_pictures = False
+
     def __post_init__(self) -> None:
         if self.depth < 2 or not self.weight > 0:
             raise ValueError(f"need depth > 1 and weight > 0, got {self.depth} and {self.weight}")

@@ -23,6 +23,8 @@ class Fusion:
 
     depth: int = 20
 
+    sees_pictures = True
+
     def __post_init__(self) -> None:
         if self.depth < 2:
             raise ValueError(f"depth must be at least 2 candidates, got {self.depth}")
