@@ -1,0 +1,131 @@
+"""What `auto` tries, and the least effort with which each reaches a recall."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from xret.index._engine import Engine
+from xret.index.hnsw import HNSW
+from xret.index.ivf import IVF
+from xret.index.ivfpq import IVFPQ
+from xret.index.parity import Speed, Truth, recall, speed
+from xret.index.pq import PQ
+
+_FACTORS = (2, 4, 8, 16, 32, 64, 128)
+_EFFORTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An index and its ladder.
+
+    Attributes:
+        make: builds it.
+        effort: its name of the effort, which the ladder raises; "": it has none.
+        refines: the ladder chooses how many candidates are compared again.
+        slow_to_build: tried only where nothing else is fast.
+    """
+
+    make: Callable[..., Engine]
+    effort: str
+    refines: bool
+    slow_to_build: bool = False
+
+
+CANDIDATES: Mapping[str, Candidate] = {
+    "ivf": Candidate(IVF, "probes", False),
+    "pq": Candidate(PQ, "", True),
+    "ivfpq": Candidate(IVFPQ, "probes", True),
+    "hnsw": Candidate(HNSW, "candidates", False, slow_to_build=True),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A candidate at the step of its ladder that was taken.
+
+    Attributes:
+        kind: its name.
+        settings: constructor arguments of that step.
+        recall: with queries that did not choose the step.
+        ratio: times as fast as exact search, of single queries or of batches, whichever is less.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    recall: float
+    ratio: float
+
+
+def make(kind: str, settings: Mapping[str, Any]) -> Engine:
+    """Return an index of a kind.
+
+    Raises:
+        KeyError: there is no such kind.
+        TypeError: it has no such setting.
+    """
+    return CANDIDATES[kind].make(**settings)
+
+
+def climb(
+    kind: str,
+    index: Engine,
+    known: Truth,
+    shards: Iterable[np.ndarray],
+    goal: float,
+    flat: Speed,
+    scale: float,
+    how: tuple[int, int, float],
+) -> Measured | None:
+    """Set the least effort with which an index reaches a recall, judged with queries that did not choose it.
+
+    Args:
+        kind: of the index.
+        index: built; its effort is set.
+        known: queries and exact answers; the even ones choose, the odd ones judge.
+        shards: the vectors.
+        goal: recall to reach, for the choice and in the judgement.
+        flat: how fast exact search was.
+        scale: how many times as many vectors there are now.
+        how: answers wanted, queries in a batch, and seconds for each measurement of speed.
+
+    Returns:
+        None where no step reaches the recall, or only steps far slower than exact search do.
+    """
+    k, batch, seconds = how
+    choosing, judging = _half(known, 0), _half(known, 1)
+    for effort, factor in _steps(CANDIDATES[kind], index):
+        index.effort, index.k_factor = effort, factor
+        if recall(index, choosing, shards, [k])[k] < goal:
+            continue
+        kept = recall(index, judging, shards, [k])[k]
+        if kept < goal:  # a step that only just passed
+            continue
+        fast = speed(index, known.queries, k, batch, seconds)
+        ratio = min(scale * flat.p50_ms / fast.p50_ms, fast.per_s / (flat.per_s / scale))
+        return Measured(kind, _settings(CANDIDATES[kind], effort, factor), kept, ratio)
+    return None
+
+
+def _steps(candidate: Candidate, index: Engine) -> list[tuple[int, float]]:
+    """Return (effort, k_factor) in the order of what they cost."""
+    efforts = _EFFORTS if candidate.effort else (1,)
+    if candidate.effort == "candidates":
+        efforts = tuple(e for e in _EFFORTS if e >= 16)
+    factors = _FACTORS if candidate.refines else (1,)
+    if len(efforts) == 1 or len(factors) == 1:
+        return [(e, float(f)) for e in efforts for f in factors]
+    return [(e, float(f)) for e in efforts for f in (8, 32)]
+
+
+def _settings(candidate: Candidate, effort: int, factor: float) -> dict[str, Any]:
+    named: dict[str, Any] = {candidate.effort: effort} if candidate.effort else {}
+    return named | ({"refine": factor} if candidate.refines else {})
+
+
+def _half(known: Truth, rest: int) -> Truth:
+    return replace(
+        known, queries=known.queries[rest::2], own=known.own[rest::2], scores=known.scores[rest::2]
+    )
