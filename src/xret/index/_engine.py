@@ -9,8 +9,8 @@ import numpy as np
 
 from xret.index._faiss import FILE, chooses, limit, link, parameters, parts, read, write
 from xret.index._places import Places
-from xret.index._shards import draw, size
 from xret.index._transforms import TRANSFORMS, fitted
+from xret.index.sampling import draw, size
 
 STORAGES = {"float32": "Flat", "float16": "SQfp16", "int8": "SQ8"}
 

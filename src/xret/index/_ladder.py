@@ -1,5 +1,6 @@
 """What `auto` tries, and the least effort with which each reaches a recall."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from xret.index._engine import Engine
+from xret.index.flat import Flat
 from xret.index.hnsw import HNSW
 from xret.index.ivf import IVF
 from xret.index.ivfpq import IVFPQ
-from xret.index.parity import Speed, Truth, recall, speed
+from xret.index.parity import Truth, answers, recall, times_as_fast
 from xret.index.pq import PQ
 
 _FACTORS = (2, 4, 8, 16, 32, 64, 128)
+_TOO_SLOW = 4  # times as long as exact search, and short of the recall: no further step will be fast
 _EFFORTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -50,13 +53,22 @@ class Measured:
         kind: its name.
         settings: constructor arguments of that step.
         recall: with queries that did not choose the step.
-        ratio: times as fast as exact search, of single queries or of batches, whichever is less.
+        single: times as fast as exact search, one query at a time.
+        many: the same in batches.
+        index: at that step.
     """
 
     kind: str
     settings: dict[str, Any]
     recall: float
-    ratio: float
+    single: float
+    many: float
+    index: Engine
+
+    @property
+    def ratio(self) -> float:
+        """Return the lesser of the two."""
+        return min(self.single, self.many)
 
 
 def make(kind: str, settings: Mapping[str, Any]) -> Engine:
@@ -75,7 +87,7 @@ def climb(
     known: Truth,
     shards: Iterable[np.ndarray],
     goal: float,
-    flat: Speed,
+    exact: Flat,
     scale: float,
     how: tuple[int, int, float],
 ) -> Measured | None:
@@ -87,8 +99,8 @@ def climb(
         known: queries and exact answers; the even ones choose, the odd ones judge.
         shards: the vectors.
         goal: recall to reach, for the choice and in the judgement.
-        flat: how fast exact search was.
-        scale: how many times as many vectors there are now.
+        exact: exact search, maybe on a sample of the vectors.
+        scale: how many times as many vectors there are in all.
         how: answers wanted, queries in a batch, and seconds for each measurement of speed.
 
     Returns:
@@ -96,16 +108,23 @@ def climb(
     """
     k, batch, seconds = how
     choosing, judging = _half(known, 0), _half(known, 1)
+    began = time.perf_counter()
+    answers(exact, choosing)
+    exact_s = scale * (time.perf_counter() - began)
     for effort, factor in _steps(CANDIDATES[kind], index):
         index.effort, index.k_factor = effort, factor
-        if recall(index, choosing, shards, [k])[k] < goal:
+        began = time.perf_counter()
+        found = answers(index, choosing)
+        seconds_taken = time.perf_counter() - began
+        if recall(found, choosing, shards, [k])[k] < goal:
+            if seconds_taken > _TOO_SLOW * exact_s:
+                return None
             continue
-        kept = recall(index, judging, shards, [k])[k]
+        kept = recall(answers(index, judging), judging, shards, [k])[k]
         if kept < goal:  # a step that only just passed
             continue
-        fast = speed(index, known.queries, k, batch, seconds)
-        ratio = min(scale * flat.p50_ms / fast.p50_ms, fast.per_s / (flat.per_s / scale))
-        return Measured(kind, _settings(CANDIDATES[kind], effort, factor), kept, ratio)
+        single, many = (scale * times_as_fast(index, exact, known.queries, k, n, seconds) for n in (1, batch))
+        return Measured(kind, _settings(CANDIDATES[kind], effort, factor), kept, single, many, index)
     return None
 
 
@@ -126,6 +145,4 @@ def _settings(candidate: Candidate, effort: int, factor: float) -> dict[str, Any
 
 
 def _half(known: Truth, rest: int) -> Truth:
-    return replace(
-        known, queries=known.queries[rest::2], own=known.own[rest::2], scores=known.scores[rest::2]
-    )
+    return replace(known, queries=known.queries[rest::2], own=known.own[rest::2], scores=known.scores[rest::2])

@@ -10,9 +10,9 @@ import numpy as np
 
 from xret._errors import UserError
 from xret.index._ladder import CANDIDATES, Measured, climb, make
-from xret.index._shards import draw, size
 from xret.index.flat import Flat
-from xret.index.parity import Truth, speed, truth
+from xret.index.parity import Truth, truth
+from xret.index.sampling import draw, size
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ class Auto:
         self.kind = "flat"
         self.settings: dict[str, Any] = {}
         self.tried: list[dict[str, Any]] = []
+        self._exact, self._scale = Flat(), 1.0  # on the sample, and how many times as many vectors there are
 
     def build(self, shards: Iterable[np.ndarray], queries: np.ndarray | None = None) -> None:
         """Choose and take in the vectors; see `xret.index`.
@@ -79,7 +80,7 @@ class Auto:
         total, _ = size(shards)
         if total >= self.smallest and self.recall < 1:
             for choice in self._ranked(shards, total, queries):
-                if self._holds(choice, shards, total, queries):
+                if self._holds(choice, shards, queries):
                     return
         self.inner, self.kind, self.settings = Flat(), "flat", {}
         self.inner.build(shards)
@@ -88,28 +89,28 @@ class Auto:
         """Try candidates on a sample; return those worth building, the fastest first."""
         vectors, _ = draw(shards, self.sample)
         known = self._truth([vectors], queries, seed=1)
-        exact = Flat()
-        exact.build([vectors])
-        self.flat = speed(exact, known.queries, self.k, self.batch, self.seconds)
-        self.scale = total / len(vectors)
+        self._exact.build([vectors])
+        self._scale = total / len(vectors)
         found: list[Measured] = []
         for kind in self.candidates:
             if CANDIDATES[kind].slow_to_build and any(m.ratio >= _ENOUGH for m in found):
                 continue
             index = make(kind, {})
             index.build([vectors])
-            measured = climb(kind, index, known, [vectors], self._goal(), self.flat, 1.0, self._how())
+            measured = climb(kind, index, known, [vectors], self.recall, self._exact, 1.0, self._how())
             self._note("sample", kind, measured)
             found += [measured] if measured else []
         able = [m for m in found if m.ratio >= _HOPELESS]
         return sorted(able, key=lambda m: -m.ratio)[:_TRIES]
 
-    def _holds(self, choice: Measured, shards: Iterable[np.ndarray], total: int, queries: np.ndarray | None) -> bool:
+    def _holds(self, choice: Measured, shards: Iterable[np.ndarray], queries: np.ndarray | None) -> bool:
         """Build a candidate on all vectors; tell whether it keeps the recall and is no slower than exact search."""
-        self.inner, self.kind = make(choice.kind, {}), choice.kind
-        self.inner.build(shards)
+        self.inner, self.kind = choice.index, choice.kind
+        if self._scale > 1:
+            self.inner = make(choice.kind, {})
+            self.inner.build(shards)
         known = self._truth(shards, queries, seed=2)
-        measured = climb(self.kind, self.inner, known, shards, self._goal(), self.flat, self.scale, self._how())
+        measured = climb(self.kind, self.inner, known, shards, self.recall, self._exact, self._scale, self._how())
         self._note("all", self.kind, measured)
         if measured is None or measured.ratio < 1:
             return False
@@ -118,12 +119,10 @@ class Auto:
 
     def _truth(self, shards: Iterable[np.ndarray], queries: np.ndarray | None, seed: int) -> Truth:
         if queries is None:
-            return truth(shards, *_reordered(draw(shards, self.queries, seed), self.k))
+            vectors, positions = draw(shards, self.queries, seed)
+            return truth(shards, vectors, self.k, positions)
         order = np.random.default_rng(seed).permutation(len(queries))[: self.queries]
         return truth(shards, queries[order], self.k)
-
-    def _goal(self) -> float:
-        return self.recall
 
     def _how(self) -> tuple[int, int, float]:
         return self.k, self.batch, self.seconds
@@ -131,7 +130,12 @@ class Auto:
     def _note(self, where: str, kind: str, measured: Measured | None) -> None:
         row: dict[str, Any] = {"on": where, "index": kind}
         if measured is not None:
-            row |= {"recall": measured.recall, "times_flat": measured.ratio, **measured.settings}
+            row |= {
+                "recall": measured.recall,
+                "single_x_flat": measured.single,
+                "batch_x_flat": measured.many,
+                **measured.settings,
+            }
         self.tried.append(row)
         told = f"recall {measured.recall:.3f} at {measured.ratio:.2f} x the speed of flat" if measured else "too slow"
         log.info("%s, %s vectors: %s", kind, where, told)
@@ -168,8 +172,3 @@ class Auto:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"cannot read {folder / FILE}: {error}; build the index again") from error
         self.inner.load(folder)
-
-
-def _reordered(drawn: tuple[np.ndarray, np.ndarray], k: int) -> tuple[np.ndarray, int, np.ndarray]:
-    vectors, positions = drawn
-    return vectors, k, positions

@@ -7,7 +7,7 @@ class Factory(Engine):
     """An index by faiss's own name of it, such as ``OPQ64_256,IVF4096,PQ64x4fs,Refine(SQfp16)``.
 
     The names are listed at https://github.com/facebookresearch/faiss/wiki/The-index-factory. Inner product is the
-    measure, so after a transform that shortens vectors ``L2norm`` makes the scores cosines again (``PCA256,L2norm,SQ8``).
+    measure, so behind a transform that shortens vectors ``L2norm`` makes scores cosines again (``PCA256,L2norm,SQ8``).
 
     Args:
         name: what faiss calls it.

@@ -9,7 +9,7 @@ import numpy as np
 from xret._errors import UserError
 from xret.index._faiss import link
 from xret.index._places import Places, array
-from xret.index._shards import size
+from xret.index.sampling import size
 
 _PARTS = 16  # additions are kept apart, so that a new version links the files of the old; more than that are joined
 _FEW = 4  # queries up to which one product each is faster than faiss

@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 
 from xret.index import _faiss
-from xret.index._shards import rows
+from xret.index.sampling import rows
 
 _EQUAL = 2e-6  # cosines that near are equal: float32 sums the products of a vector in more than one order
 _FEWEST = 16  # searches timed, however long they take
@@ -71,20 +71,24 @@ def _without(found: np.ndarray, scores: np.ndarray, own: np.ndarray) -> tuple[np
     return np.take_along_axis(found, order, 1), np.take_along_axis(scores, order, 1)
 
 
-def recall(index: Any, known: Truth, shards: Iterable[np.ndarray], ks: Sequence[int]) -> dict[int, float]:  # noqa: ANN401
+def answers(index: Any, known: Truth) -> np.ndarray:  # noqa: ANN401 - see `xret.index`
+    """Return what an index finds, (Q, K) int64, without the query itself."""
+    found, scores = index.search(known.queries, known.k + 1)
+    return _without(found, scores, known.own)[0]
+
+
+def recall(found: np.ndarray, known: Truth, shards: Iterable[np.ndarray], ks: Sequence[int]) -> dict[int, float]:
     """Return recall@k against exact search: the share of the k nearest that are among the first k answers.
 
     An answer is right when it is as near as the k-th nearest, so that of equal vectors any will do. Where there are
     fewer than k vectors, the share is of those there are.
 
     Args:
-        index: see `xret.index`.
+        found: (Q, K) int64, see `answers`.
         known: the exact answers.
         shards: the vectors.
         ks: each at most ``known.k``.
     """
-    found, _ = index.search(known.queries, known.k + 1)
-    found, _ = _without(found, np.zeros(found.shape, np.float32), known.own)
     there, inverse = np.unique(np.maximum(found, 0), return_inverse=True)
     vectors = rows(shards, there)
     exact = np.full(found.shape, -np.inf, np.float32)
@@ -147,3 +151,22 @@ def timed(calls: Sequence[Callable[[], object]], seconds: float) -> np.ndarray:
         calls[len(found) % len(calls)]()
         found.append(time.perf_counter() - began)
     return np.array(found)
+
+
+def times_as_fast(index: Any, other: Any, queries: np.ndarray, k: int, batch: int, seconds: float) -> float:  # noqa: ANN401
+    """Return how many times as fast as another index is, by medians; they take turns, as a busy machine slows both.
+
+    Args:
+        index: see `xret.index`.
+        other: the same.
+        queries: (Q, D) float32; asked in turn.
+        k: answers.
+        batch: queries asked at once.
+        seconds: time for both.
+    """
+    batch = min(batch, len(queries))
+    lots = [queries[i : i + batch] for i in range(0, len(queries) - batch + 1, batch)]
+    turns = [lambda q=q, one=one: one.search(q, k) for q in lots for one in (index, other)]
+    turns[1]()
+    took = timed(turns, seconds)
+    return float(np.median(took[1::2]) / np.median(took[::2]))

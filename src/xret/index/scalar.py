@@ -28,9 +28,7 @@ class Scalar(Engine):
         train_size: int = 100_000,
     ) -> None:
         code = _code(storage)
-        super().__init__(
-            lambda count, dim: code, 1, transform, transform_dim, refine, refine_storage, train_size
-        )
+        super().__init__(lambda count, dim: code, 1, transform, transform_dim, refine, refine_storage, train_size)
 
 
 def _code(stored: str) -> str:
