@@ -53,17 +53,18 @@ def parameters(index: Any, effort: int, k_factor: float, mask: np.ndarray | None
     """
     selector = None if mask is None else faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
     found: Any = None
+    made: Any = faiss  # whose stubs know no keywords
     for part in reversed(parts(index)):
         if isinstance(part, faiss.IndexIVF):
-            found = faiss.SearchParametersIVF(sel=selector, nprobe=max(1, min(effort, part.nlist)))
+            found = made.SearchParametersIVF(sel=selector, nprobe=max(1, min(effort, part.nlist)))
         elif isinstance(part, faiss.IndexHNSW):
-            found = faiss.SearchParametersHNSW(sel=selector, efSearch=max(1, min(effort, part.ntotal)))
+            found = made.SearchParametersHNSW(sel=selector, efSearch=max(1, min(effort, part.ntotal)))
         elif isinstance(part, faiss.IndexRefine):
-            found = faiss.IndexRefineSearchParameters(k_factor=k_factor, base_index_params=found)
+            found = made.IndexRefineSearchParameters(k_factor=k_factor, base_index_params=found)
         elif isinstance(part, faiss.IndexPreTransform):
-            found = None if found is None else faiss.SearchParametersPreTransform(index_params=found)
+            found = None if found is None else made.SearchParametersPreTransform(index_params=found)
         elif selector is not None:
-            found = faiss.SearchParameters(sel=selector)
+            found = made.SearchParameters(sel=selector)
     return found
 
 

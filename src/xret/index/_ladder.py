@@ -1,7 +1,7 @@
 """What `auto` tries, and the least effort with which each reaches a recall."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,10 +130,10 @@ def climb(
 
 def _steps(candidate: Candidate, index: Engine) -> list[tuple[int, float]]:
     """Return (effort, k_factor) in the order of what they cost."""
-    efforts = _EFFORTS if candidate.effort else (1,)
+    efforts: Sequence[int] = _EFFORTS if candidate.effort else (1,)
     if candidate.effort == "candidates":
         efforts = tuple(e for e in _EFFORTS if e >= 16)
-    factors = _FACTORS if candidate.refines else (1,)
+    factors: Sequence[int] = _FACTORS if candidate.refines else (1,)
     if len(efforts) == 1 or len(factors) == 1:
         return [(e, float(f)) for e in efforts for f in factors]
     return [(e, float(f)) for e in efforts for f in (8, 32)]

@@ -12,6 +12,7 @@ from xret.index._places import Places, array
 from xret.index.sampling import size
 
 _PARTS = 16  # additions are kept apart, so that a new version links the files of the old; more than that are joined
+_GONE = 0.3  # share of tombstones from which the vectors that are left are written anew
 _FEW = 4  # queries up to which one product each is faster than faiss
 _FETCH = 512  # neighbours asked of faiss at most, where some of them may be none that are allowed
 
@@ -101,8 +102,9 @@ class Flat:
 
     def save(self, folder: Path) -> None:
         """Write it into a folder; what stands in files already is linked."""
-        if len(self.parts) > _PARTS:
-            self.parts = [(np.concatenate([vectors for vectors, _ in self.parts]), None)]
+        if len(self.parts) > _PARTS or self.places.gone.mean() > _GONE:
+            self.parts = [(np.concatenate([vectors for vectors, _ in self.parts])[self.places.left], None)]
+            self.places = Places(len(self.places.left))
         for number, (vectors, file) in enumerate(self.parts):
             path = folder / f"vectors-{number:05d}.npy"
             if file is None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import faiss
@@ -135,8 +136,8 @@ def speed(index: Any, queries: np.ndarray, k: int, batch: int, seconds: float = 
     """
     batch = min(batch, len(queries))
     lots = [queries[i : i + batch] for i in range(0, len(queries) - batch + 1, batch)]
-    single = 1000 * timed([lambda q=q: index.search(q, k) for q in np.split(queries, len(queries))], seconds)
-    many = timed([lambda q=q: index.search(q, k) for q in lots], seconds)
+    single = 1000 * timed([partial(index.search, q, k) for q in np.split(queries, len(queries))], seconds)
+    many = timed([partial(index.search, q, k) for q in lots], seconds)
     p50, p95, p99 = np.percentile(single, [50, 95, 99])
     return Speed(float(p50), float(p95), float(p99), batch, float(batch / np.median(many)))
 
@@ -166,7 +167,7 @@ def times_as_fast(index: Any, other: Any, queries: np.ndarray, k: int, batch: in
     """
     batch = min(batch, len(queries))
     lots = [queries[i : i + batch] for i in range(0, len(queries) - batch + 1, batch)]
-    turns = [lambda q=q, one=one: one.search(q, k) for q in lots for one in (index, other)]
+    turns = [partial(one.search, q, k) for q in lots for one in (index, other)]
     turns[1]()
     took = timed(turns, seconds)
     return float(np.median(took[1::2]) / np.median(took[::2]))
