@@ -66,6 +66,7 @@ def holds_the_contract(vectors, shards, plain, tmp_path):
         assert (np.diff(scores, axis=1) <= 1e-6).all(), "best first"
         one = np.concatenate([index.search(query[None], 10)[0] for query in queries])
         assert overlap(one, truth) >= recall
+        assert abs(overlap(one, truth) - overlap(found, truth)) < 0.02, "a query is answered as it would be alone"
         _only_allowed(index, recall)
         _same_after_a_round_trip(index, make)
         _removed_and_added(index, make, recall)

@@ -112,21 +112,27 @@ class Engine:
     def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return positions (Q, K) int64 and scores (Q, K) float32; see `xret.index`.
 
-        Where the allowed vectors are not all found, the effort is raised until they are.
+        Where few are allowed, the effort is raised, and again while fewer are found than there are.
         """
         queries = np.ascontiguousarray(queries, np.float32)
         mask = self.places.held(allowed)
         held = len(self.places.gone)
         count = held if mask is None else int(mask.sum())
-        effort, fetch, most = self.effort, k, limit(self.index)
+        fetch, most = k, limit(self.index)
+        effort = -(-self.effort * held // max(count, 1))  # the fewer are allowed, the farther away they are
         if mask is not None and not chooses(self.index):
             fetch = min(held, int(1.5 * k * held / max(count, 1)) + 8)
-        while True:
-            found, scores = self._ask(queries, k, fetch, effort, mask)
-            short = bool((found[:, : min(k, count)] < 0).any())
-            if not short or (effort >= most and (fetch >= held or mask is None or chooses(self.index))):
-                return self.places.outside(found), scores
-            effort, fetch = 4 * effort, fetch if chooses(self.index) else min(held, 4 * fetch)
+        found, scores = self._ask(queries, k, fetch, effort, mask)
+        widest = held if mask is not None and not chooses(self.index) else fetch
+        while effort < most or fetch < widest:
+            short = np.flatnonzero(
+                (found[:, : min(k, count)] < 0).any(axis=1)
+            )  # the others are what they would be alone
+            if not len(short):
+                break
+            effort, fetch = 4 * effort, min(widest, 4 * fetch)
+            found[short], scores[short] = self._ask(queries[short], k, fetch, effort, mask)
+        return self.places.outside(found), scores
 
     def _ask(
         self, queries: np.ndarray, k: int, fetch: int, effort: int, mask: np.ndarray | None

@@ -71,7 +71,9 @@ class Qdrant:
                 self._client = QdrantClient(path=self.path)
             else:
                 key = os.environ.get("QDRANT_API_KEY")
-                self._client = QdrantClient(url=self.url, api_key=key, timeout=self.timeout_s)
+                self._client = QdrantClient(
+                    url=self.url, api_key=key, timeout=self.timeout_s, check_compatibility=False
+                )
         return self._client
 
     def _ask(self, name: str, **arguments: object) -> Any:  # noqa: ANN401 - what the client answers
@@ -136,7 +138,7 @@ class Qdrant:
                 query=query.tolist(),
                 limit=k,
                 filter=self._filter(allowed),
-                params=models.SearchParams(hnsw_ef=max(self.candidates, k)),
+                params=None if self.path else models.SearchParams(hnsw_ef=max(self.candidates, k)),  # else it warns
             )
             for query in np.asarray(queries, np.float32)
         ]
