@@ -59,6 +59,8 @@ def _write(
     index: Any = build(OmegaConf.create(facts.index), "index")
     index.load(version)
     items = pq.read_table(version / ITEMS)
+    if len(items) != facts.items:
+        raise UserError(f"{version} must name {facts.items} items, got {len(items)}; build the index again")
     out = _places(items, ids, must=bool(ids), where=str(folder.path))
     added = 0
     if vectors is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from xret._errors import UserError
 from xret.index._faiss import FILE, chooses, limit, link, parameters, parts, read, write
 from xret.index._places import Places
 from xret.index._transforms import TRANSFORMS, fitted
@@ -165,6 +166,8 @@ class Engine:
             UserError: a file is missing or broken.
         """
         self.index, self._file = read(folder), folder / FILE
+        if self.index.ntotal > 8 * self._file.stat().st_size:
+            raise UserError(f"cannot read {self._file}: it cannot hold {self.index.ntotal} vectors; build it again")
         self.places = Places.load(folder, self.index.ntotal)
 
 
