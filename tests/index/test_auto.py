@@ -14,11 +14,16 @@ from xret.index.ivf import IVF
 QUICK = {"smallest": 100, "seconds": 0.02, "queries": 200}
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Let no ladder be left early because the machine is busy."""
+    monkeypatch.setattr(_ladder, "_TOO_SLOW", 1e9)
+
+
 @pytest.fixture
 def always_faster(monkeypatch):
     """Let every candidate seem twice as fast as exact search, so that recall alone decides."""
     monkeypatch.setattr(_ladder, "times_as_fast", lambda *_: 2.0)
-    monkeypatch.setattr(_ladder, "_TOO_SLOW", 1e9)
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def test_holds_the_contract(holds_the_contract, always_faster):
     holds_the_contract(lambda: Auto(**QUICK), recall=0.9)
 
 
-@pytest.mark.parametrize("candidate", ["ivf", "pq", "ivfpq", "hnsw"])
+@pytest.mark.parametrize("candidate", ["ivf", "ivf_int8", "pq", "ivfpq", "hnsw"])
 @pytest.mark.parametrize("sample", [500, 5000])
 def test_never_ends_below_the_target_recall(hard, plain, always_faster, candidate, sample):
     targets, queries = hard[:2500], hard[2500:]
@@ -54,6 +59,13 @@ def test_effort_is_set_on_all_vectors_not_on_the_sample(hard, always_faster):
     assert (on_sample["on"], on_all["on"]) == ("sample", "all")
     assert on_all["probes"] > on_sample["probes"]
     assert index.settings == {"probes": on_all["probes"]}
+
+
+def test_a_ladder_is_left_where_it_is_slow_and_still_short_of_the_recall(hard, monkeypatch):
+    monkeypatch.setattr(_ladder, "_TOO_SLOW", 0)
+    index = Auto(candidates=["ivf"], sample=5000, **QUICK)
+    index.build([hard])
+    assert (index.kind, index.tried) == ("flat", [{"on": "sample", "index": "ivf"}])
 
 
 @pytest.mark.parametrize("ratio", [0.5, 0.9])

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ from xret.index.ivfpq import IVFPQ
 from xret.index.parity import Truth, answers, recall, times_as_fast
 from xret.index.pq import PQ
 
-_FACTORS = (2, 4, 8, 16, 32, 64, 128)
+_FACTORS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _TOO_SLOW = 4  # times as long as exact search, and short of the recall: no further step will be fast
-_EFFORTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+_EFFORTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Candidate:
 
 CANDIDATES: Mapping[str, Candidate] = {
     "ivf": Candidate(IVF, "probes", False),
+    "ivf_int8": Candidate(partial(IVF, storage="int8", refine=4), "probes", False),  # reads a quarter of the memory
     "pq": Candidate(PQ, "", True),
     "ivfpq": Candidate(IVFPQ, "probes", True),
     "hnsw": Candidate(HNSW, "candidates", False, slow_to_build=True),
@@ -112,7 +114,8 @@ def climb(
     answers(exact, choosing)
     exact_s = scale * (time.perf_counter() - began)
     for effort, factor in _steps(CANDIDATES[kind], index):
-        index.effort, index.k_factor = effort, factor
+        index.effort = effort
+        index.k_factor = factor if CANDIDATES[kind].refines else index.k_factor
         began = time.perf_counter()
         found = answers(index, choosing)
         seconds_taken = time.perf_counter() - began
@@ -136,7 +139,7 @@ def _steps(candidate: Candidate, index: Engine) -> list[tuple[int, float]]:
     factors: Sequence[int] = _FACTORS if candidate.refines else (1,)
     if len(efforts) == 1 or len(factors) == 1:
         return [(e, float(f)) for e in efforts for f in factors]
-    return [(e, float(f)) for e in efforts for f in (8, 32)]
+    return [(e, float(f)) for e in efforts for f in (8, 16, 32)]
 
 
 def _settings(candidate: Candidate, effort: int, factor: float) -> dict[str, Any]:

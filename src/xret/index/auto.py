@@ -36,7 +36,8 @@ class Auto:
         sample: vectors that candidates are tried on, at most.
         queries: that recall is measured with; half to set the effort, half to judge.
         batch: queries in a batch.
-        candidates: names of indices, tried in this order.
+        candidates: tried in this order: names of indices, and ``ivf_int8``: `IVF` in 8 bits, 4 candidates per answer
+            compared again.
         smallest: with fewer vectors exact search is taken at once: it takes a millisecond.
         seconds: that one measurement of speed may take.
 
