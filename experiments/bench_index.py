@@ -27,6 +27,7 @@ from xret.index.auto import Auto
 from xret.index.factory import Factory
 from xret.index.flat import Flat
 from xret.index.parity import answers, recall, speed, times_as_fast, truth
+from xret.index.pq import PQ
 
 K, BATCH, TARGET = 10, 64, 0.95
 ALONE = 128_000  # faiss 1.15.1: queries times numbers, below which a batch goes without BLAS
@@ -100,6 +101,10 @@ def single(rows: int) -> bool:
         ok = fast.p95_ms <= BAR_MS
         held &= report(f"flat, 100,000 x {dim}, one query: p95 in ms", fast.p95_ms, "<= 10", ok)
         ratio = times_as_fast(index, Alone(vectors), vectors[:200], K, 1, 6.0)
+        codes = PQ()
+        codes.build([vectors])
+        fast = speed(codes, vectors[:500], K, BATCH, 8.0)
+        report(f"pq, 100,000 x {dim}, one query: p95 in ms", fast.p95_ms, "<= 10", fast.p95_ms <= BAR_MS)
         report(f"flat, 100,000 x {dim}, one query: times as fast as faiss alone", ratio)
     return held
 

@@ -77,11 +77,12 @@ def test_what_is_slower_than_exact_search_is_not_taken(hard, monkeypatch, ratio)
     assert isinstance(index.inner, Flat)
 
 
-def test_fast_in_batches_alone_is_not_enough(hard, monkeypatch):
+@pytest.mark.parametrize(("speed", "kind"), [("both", "flat"), ("single", "flat"), ("batch", "ivf")])
+def test_fast_in_batches_alone_is_enough_only_where_they_alone_count(hard, monkeypatch, speed, kind):
     monkeypatch.setattr(_ladder, "times_as_fast", lambda *args: 0.8 if args[4] == 1 else 9.0)
-    index = Auto(candidates=["ivf"], sample=5000, **QUICK)
+    index = Auto(candidates=["ivf"], sample=5000, speed=speed, **QUICK)
     index.build([hard])
-    assert index.kind == "flat"
+    assert index.kind == kind
 
 
 def test_of_several_the_fastest_is_taken(vectors, shards, monkeypatch):
@@ -149,7 +150,16 @@ def test_a_broken_choice_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "options", [{"recall": 0}, {"recall": 1.1}, {"sample": 10}, {"queries": 5}, {"candidates": ["flat"]}, {"k": 0}]
+    "options",
+    [
+        {"recall": 0},
+        {"recall": 1.1},
+        {"sample": 10},
+        {"queries": 5},
+        {"candidates": ["flat"]},
+        {"k": 0},
+        {"speed": "x"},
+    ],
 )
 def test_refuses_what_is_out_of_range(options):
     with pytest.raises(ValueError, match=r"must be|need"):

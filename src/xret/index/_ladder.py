@@ -67,11 +67,6 @@ class Measured:
     many: float
     index: Engine
 
-    @property
-    def ratio(self) -> float:
-        """Return the lesser of the two."""
-        return min(self.single, self.many)
-
 
 def make(kind: str, settings: Mapping[str, Any]) -> Engine:
     """Return an index of a kind.

@@ -19,16 +19,17 @@ log = logging.getLogger(__name__)
 FILE = "auto.json"
 _TRIES = 2  # candidates built on all vectors, at most
 _ENOUGH = 5  # times as fast as exact search: candidates that are slow to build are not tried any more
+_SPEEDS = ("both", "single", "batch")
 _HOPELESS = 0.7  # as fast on a sample: not built on all vectors
 
 
 class Auto:
     """Tries indices on a sample, builds the best on all vectors, and measures again: exact search where none is better.
 
-    A candidate is as fast as its worse ratio to exact search, of single queries and of batches. On the sample each gets
-    the least effort that reaches the target recall; the fastest is built on all vectors, where the effort is set and
-    the recall measured anew, since a sample is sparser than the whole. One that misses the target there, or is slower
-    than exact search, gives way to the next. Exact search is timed on the sample; its time grows with the vectors.
+    On the sample each candidate gets the least effort that reaches the target recall. The fastest is built on all
+    vectors, where the effort is set and the recall measured anew, since a sample is sparser than the whole. One that
+    misses the target there, or is slower than exact search, gives way to the next. Exact search is timed on the sample,
+    in turns with the candidate; its time grows with the vectors.
 
     Args:
         recall: of the k nearest, that must be kept; of 1 only exact search is sure.
@@ -40,6 +41,8 @@ class Auto:
             compared again.
         smallest: with fewer vectors exact search is taken at once: it takes a millisecond.
         seconds: that one measurement of speed may take.
+        speed: what must be no slower than exact search, and is made fastest: single queries, batches, or the slower of
+            both.
 
     Raises:
         ValueError: one of them is outside its range.
@@ -55,6 +58,7 @@ class Auto:
         candidates: Sequence[str] = tuple(CANDIDATES),
         smallest: int = 10_000,
         seconds: float = 1.0,
+        speed: str = "both",
     ) -> None:
         if not 0 < recall <= 1:
             raise ValueError(f"recall must be in (0, 1], got {recall}")
@@ -62,6 +66,9 @@ class Auto:
             raise ValueError("need k, batch, smallest >= 1, sample >= 100 and queries >= 20")
         if unknown := sorted(set(candidates) - set(CANDIDATES)):
             raise ValueError(f"candidates must be of {', '.join(CANDIDATES)}, got {', '.join(unknown)}")
+        if speed not in _SPEEDS:
+            raise ValueError(f"speed must be one of {', '.join(_SPEEDS)}, got {speed}")
+        self.speed = speed
         self.recall, self.k, self.sample, self.queries = recall, k, sample, queries
         self.batch, self.candidates, self.smallest, self.seconds = batch, candidates, smallest, seconds
         self.inner: Any = Flat()
@@ -94,15 +101,15 @@ class Auto:
         self._scale = total / len(vectors)
         found: list[Measured] = []
         for kind in self.candidates:
-            if CANDIDATES[kind].slow_to_build and any(m.ratio >= _ENOUGH for m in found):
+            if CANDIDATES[kind].slow_to_build and any(self._ratio(m) >= _ENOUGH for m in found):
                 continue
             index = make(kind, {})
             index.build([vectors])
             measured = climb(kind, index, known, [vectors], self.recall, self._exact, 1.0, self._how())
             self._note("sample", kind, measured)
             found += [measured] if measured else []
-        able = [m for m in found if m.ratio >= _HOPELESS]
-        return sorted(able, key=lambda m: -m.ratio)[:_TRIES]
+        able = [m for m in found if self._ratio(m) >= _HOPELESS]
+        return sorted(able, key=lambda m: -self._ratio(m))[:_TRIES]
 
     def _holds(self, choice: Measured, shards: Iterable[np.ndarray], queries: np.ndarray | None) -> bool:
         """Build a candidate on all vectors; tell whether it keeps the recall and is no slower than exact search."""
@@ -113,10 +120,15 @@ class Auto:
         known = self._truth(shards, queries, seed=2)
         measured = climb(self.kind, self.inner, known, shards, self.recall, self._exact, self._scale, self._how())
         self._note("all", self.kind, measured)
-        if measured is None or measured.ratio < 1:
+        if measured is None or self._ratio(measured) < 1:
             return False
         self.settings = measured.settings
         return True
+
+    def _ratio(self, measured: Measured) -> float:
+        """Return how many times as fast as exact search, in what counts."""
+        ratios = {"single": measured.single, "batch": measured.many}
+        return ratios.get(self.speed, min(ratios.values()))
 
     def _truth(self, shards: Iterable[np.ndarray], queries: np.ndarray | None, seed: int) -> Truth:
         if queries is None:
@@ -138,7 +150,11 @@ class Auto:
                 **measured.settings,
             }
         self.tried.append(row)
-        told = f"recall {measured.recall:.3f} at {measured.ratio:.2f} x the speed of flat" if measured else "too slow"
+        told = (
+            f"recall {measured.recall:.3f} at {self._ratio(measured):.2f} x the speed of flat"
+            if measured
+            else "too slow"
+        )
         log.info("%s, %s vectors: %s", kind, where, told)
 
     def add(self, shards: Iterable[np.ndarray]) -> None:
