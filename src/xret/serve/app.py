@@ -102,8 +102,9 @@ class Desk:
         """Queue a query and wait for its answers."""
         if k > self.settings.max_k:
             raise HTTPException(422, f"k must be at most {self.settings.max_k}")
-        engine.check(where)  # type: ignore[arg-type] - a value or several: `Engine.check` takes both
-        reply = self.batchers[engine.about.name].submit(Ask(value, k, where))  # type: ignore[arg-type]
+        chosen = {name: [values] if isinstance(values, str) else values for name, values in where.items()}
+        engine.check(chosen)
+        reply = self.batchers[engine.about.name].submit(Ask(value, k, chosen))
         found = await asyncio.wrap_future(reply)
         number = list(self.engines).index(engine.about.name)
         results = [

@@ -109,7 +109,7 @@ class Gate:
         if len(hosts) != 1:
             return False
         name = hosts[0].lower()
-        name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+        name = name[1:].rpartition("]")[0] if name.startswith("[") else name.partition(":")[0]
         try:
             ipaddress.ip_address(name)
         except ValueError:
