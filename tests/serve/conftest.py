@@ -52,7 +52,7 @@ class Colours:
         return [self._one(ask) for ask in asks], {"encode": 1.0, "search": 0.5, "rerank": 0.0}
 
     def _one(self, ask):
-        if ask.value == "explode":
+        if isinstance(ask.value, str) and ask.value == "explode":
             raise RuntimeError("a fault of the engine")
         if isinstance(ask.value, str):
             scores = np.array([float(colour in ask.value) for colour in COLOURS]) - np.arange(len(COLOURS)) / 100
