@@ -126,7 +126,7 @@ def _table(answers: Sequence["Answer"], width: int | None) -> str:
     name = max(len(answer.id) for answer in answers)
     text = max(len(answer.text) for answer in answers)
     if width is not None:
-        name = min(name, 24)
+        name = min(name, 24, max(8, width // 4))
         text = max(12, min(text, width // 2, width - name - 17))
     lines = []
     for rank, answer in enumerate(answers, start=1):
