@@ -30,8 +30,19 @@ def search(xret, index):
 
 
 def test_a_text_finds_its_picture_and_stdout_is_json_alone(index):
-    command = [sys.executable, "-m", "xret", "search", f"index={index}", "query=a red circle on white", "format=json", "k=80"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    command = [
+        sys.executable,
+        "-m",
+        "xret",
+        "search",
+        f"index={index}",
+        "query=a red circle on white",
+        "format=json",
+        "k=80",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert set(answer) == {"query", "results", "ms"}
@@ -88,7 +99,10 @@ def test_only_items_that_pass_the_filter_are_found(search):
 
 
 def test_splits_are_filters_too(search):
-    sizes = [len(search("query=red", "k=80", f"filter={{split: {split}}}")[0]["results"]) for split in ("train", "val", "test")]
+    sizes = [
+        len(search("query=red", "k=80", f"filter={{split: {split}}}")[0]["results"])
+        for split in ("train", "val", "test")
+    ]
     assert all(sizes)
     assert sum(sizes) == 80
 

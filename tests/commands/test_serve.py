@@ -27,7 +27,16 @@ EXPLAINS = find_spec("xret.commands._explaining") is not None
 def served(index, tmp_path_factory):
     """A server of one index beside itself; gives its process, port and folder."""
     folder = tmp_path_factory.mktemp("served")
-    command = [sys.executable, "-m", "xret", "serve", f"index={index}", f"other={index}", "port=0", "feedback=kept/told.jsonl"]
+    command = [
+        sys.executable,
+        "-m",
+        "xret",
+        "serve",
+        f"index={index}",
+        f"other={index}",
+        "port=0",
+        "feedback=kept/told.jsonl",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     process = subprocess.Popen(command, cwd=folder, env=environment, **pipes)
@@ -57,15 +66,21 @@ def ask(served):
 def upload(path, **fields):
     """A multipart body of a picture and other fields, and its type."""
     mark = uuid.uuid4().hex
-    parts = [f'--{mark}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'.encode() for n, v in fields.items()]
+    parts = [
+        f'--{mark}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'.encode() for n, v in fields.items()
+    ]
     head = f'--{mark}\r\nContent-Disposition: form-data; name="picture"; filename="../../a.exe"\r\n\r\n'.encode()
-    return b"".join([*parts, head, path.read_bytes(), f"\r\n--{mark}--\r\n".encode()]), f"multipart/form-data; boundary={mark}"
+    return b"".join(
+        [*parts, head, path.read_bytes(), f"\r\n--{mark}--\r\n".encode()]
+    ), f"multipart/form-data; boundary={mark}"
 
 
 def test_a_text_is_answered_as_by_search(ask, xret, index):
     chosen = {"colour": ["red", "blue"]}
     status, answer = ask("POST", "/api/search", {"query": "a red circle", "k": 5, "filter": chosen})
-    _, out, _ = xret("search", f"index={index}", "query=a red circle", "k=5", "format=json", "filter={colour: [red, blue]}")
+    _, out, _ = xret(
+        "search", f"index={index}", "query=a red circle", "k=5", "format=json", "filter={colour: [red, blue]}"
+    )
     expected = json.loads(out)["results"]
     assert status == 200
     assert [r["id"] for r in answer["results"]] == [r["id"] for r in expected]
@@ -104,7 +119,9 @@ def test_a_verdict_becomes_a_pair_to_train_on(ask, served, shapes, index):
     manifest = Table(str(served[2] / "kept/told.jsonl"), allow_outside=True).load()
     assert not manifest.rejected
     assert [row.inputs["text"] for row in manifest.rows] == ["something red"] * 2
-    assert [Path(row.inputs["image"]) for row in manifest.rows] == [shapes.parent / f"{r['id']}.png" for r in (right, wrong)]
+    assert [Path(row.inputs["image"]) for row in manifest.rows] == [
+        shapes.parent / f"{r['id']}.png" for r in (right, wrong)
+    ]
     assert [(row.weight, row.attributes["verdict"]) for row in manifest.rows] == [(1, "right"), (0, "wrong")]
     assert manifest.rows[0].attributes["run"] == str(index.parent / "run")
 

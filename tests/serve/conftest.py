@@ -61,7 +61,9 @@ class Colours:
             away = [np.linalg.norm(seen - ImageColor.getrgb(colour)) for colour in COLOURS]
             scores = 1 - np.array(away) / 500
         scores = -scores if self.backwards else scores
-        order = [i for i in np.argsort(-scores) if not ask.where or (COLOURS[i] in WARM) == ("warm" in ask.where["warmth"])]
+        order = [
+            i for i in np.argsort(-scores) if not ask.where or (COLOURS[i] in WARM) == ("warm" in ask.where["warmth"])
+        ]
         return [Hit(COLOURS[i], float(scores[i]), f"a {COLOURS[i]} square", int(i), True) for i in order[: ask.k]]
 
     def read(self, data, max_pixels):
@@ -83,7 +85,9 @@ class Colours:
 
     def explain(self, text, position):
         self.go.wait(30)
-        return Explained(painted("orange", (64, 64)), [(word, 0.3 if word in COLOURS else -0.1) for word in text.split()], 0.5)
+        return Explained(
+            painted("orange", (64, 64)), [(word, 0.3 if word in COLOURS else -0.1) for word in text.split()], 0.5
+        )
 
     def pair(self, text, position):
         return {"image": f"/paint/{COLOURS[position]}.png", "text": text, "group": COLOURS[position], "query": text}
@@ -109,7 +113,9 @@ def engine():
 @pytest.fixture
 def client(engine, tmp_path):
     """A client of the application, without a socket; answers of 500 are raised as what caused them."""
-    with TestClient(make_app([engine], Settings(), Feedback(tmp_path / "told.jsonl")), base_url="http://localhost") as c:
+    with TestClient(
+        make_app([engine], Settings(), Feedback(tmp_path / "told.jsonl")), base_url="http://localhost"
+    ) as c:
         yield c
 
 

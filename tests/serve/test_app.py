@@ -17,7 +17,13 @@ def test_a_text_finds_its_items_with_scores_and_times(client):
     answer = client.post("/api/search", json={"query": " a red thing ", "k": 3}).json()
     assert answer["query"] == "a red thing"
     assert [result["id"] for result in answer["results"]] == ["red", "green", "blue"]
-    assert answer["results"][0] == {"id": "red", "score": 1.0, "text": "a red square", "item": 0, "picture": "/api/items/0/0/picture"}
+    assert answer["results"][0] == {
+        "id": "red",
+        "score": 1.0,
+        "text": "a red square",
+        "item": 0,
+        "picture": "/api/items/0/0/picture",
+    }
     assert set(answer["ms"]) == {"wait", "encode", "search", "rerank", "total"}
 
 
@@ -36,7 +42,9 @@ def test_a_picture_finds_what_looks_like_it(client, png):
     assert [result["id"] for result in answer.json()["results"]] == ["blue", "navy"]
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\x89PNG\r\n\x1a\n", b"GIF89a"]
+)
 def test_what_is_no_picture_is_refused_whatever_its_name(client, content):
     answer = client.post("/api/search/image", files={"picture": ("cat.png", content, "image/png")})
     assert answer.status_code == 422
@@ -72,7 +80,9 @@ def test_what_makes_no_sense_is_refused_in_one_line(client, body):
     assert isinstance(answer.json()["detail"], str)
 
 
-@pytest.mark.parametrize("body", [b'{"query": "\\ud800"}', b"\xff", b'{"k": ' + b"9" * 5000 + b"}", b"[" * 60_000, b'{"query": NaN}', b""])
+@pytest.mark.parametrize(
+    "body", [b'{"query": "\\ud800"}', b"\xff", b'{"k": ' + b"9" * 5000 + b"}", b"[" * 60_000, b'{"query": NaN}', b""]
+)
 def test_what_is_no_text_is_refused_too(client, body):
     answer = client.post("/api/search", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in {400, 422}
@@ -141,7 +151,10 @@ def test_a_full_file_is_said_and_nothing_else_breaks(asking, engine, tmp_path):
 
 def test_two_indices_answer_under_their_names(asking, colours):
     client = asking([colours("one"), colours("two", backwards=True)])
-    first = {i: client.post("/api/search", json={"query": "red", "index": i}).json()["results"][0] for i in ("", "one", "two")}
+    first = {
+        i: client.post("/api/search", json={"query": "red", "index": i}).json()["results"][0]
+        for i in ("", "one", "two")
+    }
     assert first[""] == first["one"]
     assert (first["two"]["id"], first["two"]["picture"]) == ("navy", "/api/items/1/11/picture")
     assert [index["name"] for index in client.get("/api/facts").json()["indices"]] == ["one", "two"]

@@ -14,7 +14,7 @@ from xret.serve.feedback import Feedback, FeedbackFull
 def test_a_training_reads_right_pairs_with_weight_and_wrong_ones_without(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     file = Feedback(tmp_path / "kept/told.jsonl")
-    pair = {"image": str(tmp_path / "a.png"), "text": "a \u2028 \"square\"", "group": "g", "query": "q"}
+    pair = {"image": str(tmp_path / "a.png"), "text": 'a \u2028 "square"', "group": "g", "query": "q"}
     names = [file.add(pair, verdict) for verdict in ("right", "wrong")]
     manifest = Table(str(file.path), allow_outside=True, fractions=(1, 0, 0)).load()
     assert not manifest.rejected
@@ -33,9 +33,10 @@ def test_a_line_that_was_cut_off_spoils_no_other(tmp_path):
 
 def test_it_grows_to_its_bound_and_no_further(tmp_path):
     file = Feedback(tmp_path / "told.jsonl", max_mb=0.001)
+    while not file.path.exists() or file.path.stat().st_size < 700:
+        file.add({"text": "a" * 50}, "right")
     with pytest.raises(FeedbackFull, match="full"):
-        for _ in range(20):
-            file.add({"text": "a" * 50}, "right")
+        file.add({"text": "a" * 400}, "right")
     assert 500 < file.path.stat().st_size <= 1000
     assert [json.loads(line)["text"] for line in file.path.read_text().splitlines()]
 

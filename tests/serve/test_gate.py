@@ -12,7 +12,9 @@ from xret.serve.settings import Settings
 BODY = {"query": "red"}
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "10.1.2.3", "shop.test"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "10.1.2.3", "shop.test"]
+)
 def test_answers_under_its_own_names_and_addresses(asking, engine, host):
     assert asking([engine], hosts=("shop.test",)).get("/health", headers={"Host": host}).status_code == 200
 
@@ -23,7 +25,13 @@ def test_a_name_that_somebody_points_here_is_refused(client, host):
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Origin": "http://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}]
+    "headers",
+    [
+        {"Origin": "http://evil.test"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
 )
 def test_a_page_of_another_cannot_ask(client, headers):
     assert client.post("/api/search", json=BODY, headers=headers).status_code == 403
@@ -45,7 +53,10 @@ def test_no_other_site_may_read_answers(client):
     assert "access-control-allow-origin" not in answer.headers
 
 
-@pytest.mark.parametrize("given", [None, "Bearer wrong-token", "Basic right-token", "right-token", "Bearer ", "Bearer right-tokenx", "Bearer r\xe4t"])
+@pytest.mark.parametrize(
+    "given",
+    [None, "Bearer wrong-token", "Basic right-token", "right-token", "Bearer ", "Bearer right-tokenx", "Bearer r\xe4t"],
+)
 def test_without_the_token_there_is_no_answer(asking, engine, given):
     client = asking([engine], token="right-token")
     headers = {} if given is None else {"Authorization": given.encode("latin-1")}
@@ -62,7 +73,12 @@ def test_with_the_token_there_is(asking, engine):
 
 
 def test_everything_carries_the_headers_that_keep_a_page_safe(client):
-    for answer in (client.get("/"), client.get("/api/facts"), client.get("/none"), client.get("/health", headers={"Host": "evil.test"})):
+    for answer in (
+        client.get("/"),
+        client.get("/api/facts"),
+        client.get("/none"),
+        client.get("/health", headers={"Host": "evil.test"}),
+    ):
         assert {name: answer.headers.get(name) for name in SAFE} == SAFE
     assert "unsafe" not in SAFE["Content-Security-Policy"]
 

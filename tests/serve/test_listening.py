@@ -36,12 +36,22 @@ def test_a_client_that_does_not_finish_its_headers_is_dropped(listening, engine,
     assert ask(port, {"query": "red"})[0] == 200
 
 
+def dropped(connection, piece, seconds=30, pause_s=0.05):
+    """Send a piece again and again; tell whether the server ended it."""
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            connection.sendall(piece)
+            time.sleep(pause_s)
+    except OSError:  # reset, or a broken pipe
+        return True
+    return False
+
+
 def test_headers_in_drops_do_not_hold_a_connection_open(listening, engine):
     port = listening([engine], read_s=0.5)
-    with socket.create_connection(("127.0.0.1", port)) as slow, pytest.raises(OSError):  # noqa: PT011 - reset or broken pipe
-        for _ in range(100):
-            slow.sendall(b"a")
-            time.sleep(0.05)
+    with socket.create_connection(("127.0.0.1", port)) as slow:
+        assert dropped(slow, b"a")
 
 
 def test_a_body_that_does_not_come_is_given_up(listening, engine):
@@ -55,23 +65,14 @@ def test_the_rest_of_a_refused_body_is_not_waited_for(listening, engine):
     port = listening([engine], read_s=0.3)
     with socket.create_connection(("127.0.0.1", port)) as slow:
         slow.sendall(b"POST /api/search HTTP/1.1\r\nHost: evil.test\r\nContent-Length: 1000\r\n\r\n")
-        began = time.monotonic()
-        with pytest.raises(OSError):  # noqa: PT011 - reset or broken pipe
-            while time.monotonic() < began + 15:
-                slow.sendall(b"a")
-                time.sleep(0.05)
+        assert dropped(slow, b"a")
 
 
 def test_a_client_that_does_not_read_is_dropped(listening, engine, ask):
     port = listening([engine], read_s=0.5)
     with socket.create_connection(("127.0.0.1", port)) as rude:
         rude.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        request = b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        began = time.monotonic()
-        with pytest.raises(OSError):  # noqa: PT011 - reset or broken pipe
-            while time.monotonic() < began + 30:
-                rude.sendall(request)
-                time.sleep(0.002)
+        assert dropped(rude, b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n", pause_s=0.002)
     assert ask(port, {"query": "red"})[0] == 200
 
 
@@ -81,7 +82,9 @@ def test_a_large_upload_is_cut_off(listening, engine, ask):
     with socket.create_connection(("127.0.0.1", port)) as large:
         head = b"POST /api/search/image HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
         large.sendall(head + b"Content-Type: multipart/form-data; boundary=x\r\n\r\n")
-        large.sendall(b'4f\r\n--x\r\nContent-Disposition: form-data; name="picture"; filename="a"\r\n\r\n0123456789\r\n')
+        large.sendall(
+            b'4f\r\n--x\r\nContent-Disposition: form-data; name="picture"; filename="a"\r\n\r\n0123456789\r\n'
+        )
         try:
             for _ in range(1000):
                 large.sendall(b"10000\r\n" + b"a" * 65536 + b"\r\n")

@@ -161,7 +161,7 @@ def test_why_shows_the_heat_and_the_words(visit):
     page.locator("button.why").first.click()
     page.wait_for_selector("#why-body img")
     assert page.locator("#why-body img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
-    assert page.locator(".words li").all_inner_texts() == ["red+0.300", "thing−0.100"]
+    assert page.locator(".words li").all_inner_texts() == ["red+0.300", "thing\N{MINUS SIGN}0.100"]
     colours = page.locator(".words li").evaluate_all("all => all.map(li => getComputedStyle(li).backgroundColor)")
     assert len(set(colours)) == 2
     picture(page, "why")
@@ -178,7 +178,10 @@ def test_right_and_wrong_are_kept_with_query_and_item(visit, tmp_path):
     page.wait_for_selector(".card.wrong")
     assert page.locator("button.right").first.get_attribute("aria-pressed") == "true"
     kept = [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
-    assert [(row["verdict"], row["query"], row["group"]) for row in kept] == [("right", "red", "red"), ("wrong", "red", "green")]
+    assert [(row["verdict"], row["query"], row["group"]) for row in kept] == [
+        ("right", "red", "red"),
+        ("wrong", "red", "green"),
+    ]
 
 
 def test_everything_can_be_done_by_keyboard(visit, tmp_path):
@@ -211,7 +214,9 @@ def test_it_fits_a_phone_and_can_be_read_in_both_schemes(visit, colours, scheme,
     page = visit([colours("one"), colours("two")] if two else None, width=360, scheme=scheme)
     asked(page, "red")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    small = page.locator("button:visible").evaluate_all("all => all.filter(b => b.getBoundingClientRect().height < 40).length")
+    small = page.locator("button:visible").evaluate_all(
+        "all => all.filter(b => b.getBoundingClientRect().height < 40).length"
+    )
     assert small == 0
     for part in ("body", ".caption", ".times", "#status", "#go", "h1"):
         assert contrast(page, part) >= 4.5, part

@@ -5,7 +5,9 @@ import pytest
 from xret.serve.settings import Settings
 
 
-@pytest.mark.parametrize("wrong", [{"token": "short"}, {"token": "with a space"}, {"waiting": 0}, {"read_s": -1}, {"max_k": "9"}])
+@pytest.mark.parametrize(
+    "wrong", [{"token": "short"}, {"token": "with a space"}, {"waiting": 0}, {"read_s": -1}, {"max_k": "9"}]
+)
 def test_refuses_a_bound_that_makes_no_sense(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Settings(**wrong)

@@ -132,7 +132,11 @@ def _table(answers: Sequence["Answer"], width: int | None) -> str:
     for rank, answer in enumerate(answers, start=1):
         start = f"{rank:>3}  {answer.score:6.3f}  {_cut(answer.id, name):<{name}}  {_cut(answer.text, text):<{text}}"
         room = None if width is None else width - len(start) - 2
-        path = answer.path if room is None or len(answer.path) <= room else "…" + answer.path[len(answer.path) - room + 1 :]
+        path = (
+            answer.path
+            if room is None or len(answer.path) <= room
+            else "…" + answer.path[len(answer.path) - room + 1 :]
+        )
         lines.append(f"{start}  {path}" if room is None or room > 8 else start)
     return "\n".join(line.rstrip() for line in lines)
 

@@ -46,7 +46,9 @@ def run(cfg: DictConfig) -> None:
         port = bound.getsockname()[1]
         bound.listen(settings.connections)  # who reads the next line may come at once
         where = f"[{cfg.host}]" if ":" in cfg.host else cfg.host
-        print(f"page: http://{where}:{port}/ ({', '.join(f'{e.about.items} items of {e.about.name}' for e in engines)})")
+        print(
+            f"page: http://{where}:{port}/ ({', '.join(f'{e.about.items} items of {e.about.name}' for e in engines)})"
+        )
         print("Ctrl-C stops it", flush=True)
         listen(app, bound, settings)
 

@@ -253,7 +253,7 @@ def _add_search(app: FastAPI, desk: Desk) -> None:
     async def search_image(
         picture: UploadFile,
         k: Annotated[int, Form(ge=1)] = 10,
-        filter: Annotated[str, Form(description="JSON, as in /api/search")] = "{}",  # noqa: A002
+        filter: Annotated[str, Form(description="JSON, as in /api/search")] = "{}",
         index: Annotated[str, Form()] = "",
     ) -> Answers:
         """Find the items nearest to a picture: PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF."""

@@ -32,7 +32,7 @@ class Patient(H11Protocol):
         self._late: asyncio.TimerHandle | None = self._abort_later()
 
     def data_received(self, data: bytes) -> None:
-        """Wait for the rest of headers, or of a body whose request has its answer; their first byte starts the clock."""
+        """Wait for the rest of headers, or of a body whose request is answered already; a first byte starts the clock."""
         super().data_received(data)
         headers = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
         body = self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE
