@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image, ImageColor
 
+from xret.data.reading import BrokenMedia, decode_image
 from xret.serve.app import make_app
 from xret.serve.engine import About, Explained, Hit, Refused
 from xret.serve.feedback import Feedback
@@ -68,15 +69,9 @@ class Colours:
 
     def read(self, data, max_pixels):
         try:
-            picture = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
-        except OSError as error:
-            raise Refused("not a picture in a format that is read") from error
-        if picture.width * picture.height > max_pixels:
-            raise Refused("too_large")
-        try:
-            return np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
-        except OSError as error:
-            raise Refused("damaged") from error
+            return decode_image(data, 24, "squash", max_pixels)
+        except BrokenMedia as error:
+            raise Refused(error.reason) from error
 
     def picture(self, position, longest_px):
         if COLOURS[position] == "navy":

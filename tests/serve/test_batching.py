@@ -67,6 +67,28 @@ def test_one_too_many_is_refused_and_there_is_room_again_later(echo):
     batcher.close()
 
 
+def test_what_would_wait_too_long_at_the_last_pace_is_refused_while_there_is_room():
+    go = threading.Event()
+
+    def answer(asks):
+        if asks[0].value != "slow":
+            assert go.wait(30)
+        else:
+            threading.Event().wait(0.2)
+        return [[] for _ in asks], {}
+
+    batcher = Batcher(answer, waiting=100, batch_size=1, wait_ms=500)
+    batcher.submit(Ask("slow")).result(30)  # the pace: 0.2 s
+    accepted = 0
+    with pytest.raises(Full):
+        for _ in range(100):
+            batcher.submit(Ask("next"))
+            accepted += 1
+    go.set()
+    assert 2 <= accepted <= 5
+    batcher.close()
+
+
 def test_a_query_that_fails_spoils_no_other_of_its_batch(echo):
     batcher, _ = held(echo)
     good, bad = batcher.submit(Ask("good")), batcher.submit(Ask("bad"))

@@ -17,13 +17,13 @@ def hostile():
     return module
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # starlette leaves cut-off uploads to gc
 def test_no_malformed_request_makes_a_fault_or_a_file(listening, engine, ask, hostile, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     port = listening([engine], Feedback(tmp_path / "told.jsonl"), rate_per_s=0, read_s=2)
-    seen, bad = hostile.statuses(port, 600, seed=0)
+    seen, bad = hostile.statuses(port, 300, seed=0)
     assert not bad
-    assert sum(seen[code] for code in (200, 400, 404, 405, 422)) > 300  # most of it is read and refused
-    assert seen[200] > 20
+    assert sum(seen.get(code, 0) for code in (400, 403, 404, 405, 413, 422)) > 150  # it is read, and refused
     assert {path.name for path in tmp_path.iterdir()} <= {"told.jsonl"}
     assert ask(port, {"query": "red"})[0] == 200
 

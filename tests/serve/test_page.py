@@ -139,7 +139,7 @@ def test_what_is_no_picture_is_told(visit):
     page = visit()
     page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
     page.wait_for_selector("#status.problem")
-    assert "not a picture" in page.inner_text("#status")
+    assert page.inner_text("#status") == "undecodable"
 
 
 def test_two_indices_stand_side_by_side_or_one_alone(visit, colours):

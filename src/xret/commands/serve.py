@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig) -> None:
     """Open the indices, say where the page is, and answer until told to stop."""
     settings, feedback = _settings(cfg), _feedback(cfg)
+    if not isinstance(cfg.threads, int) or cfg.threads < 1:
+        raise UserError(f"threads must be a whole number, at least 1, got {cfg.threads}")
     from xret.run.index_folder import IndexFolder
     from xret.serve.listening import listen
 
@@ -30,12 +32,14 @@ def run(cfg: DictConfig) -> None:
         IndexFolder.open(folder)  # a mistake in its name is told before the seconds that torch takes
     _warn(cfg.host, settings.token)
     with _bound(cfg.host, cfg.port) as bound:
+        import faiss
         import torch
 
         from xret.commands._serving import Serving, named
         from xret.serve.app import make_app
 
-        torch.set_num_threads(settings.threads)
+        torch.set_num_threads(cfg.threads)
+        faiss.omp_set_num_threads(cfg.threads)
         engines = [
             Serving(name, folder, run, cfg.trust)
             for name, folder, run in zip(named(folders), folders, runs[: len(folders)], strict=True)

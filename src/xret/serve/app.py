@@ -70,14 +70,16 @@ class Desk:
         self.thumbnails = Thumbnails(int(settings.thumbnails_mb * 1_000_000))
         self.batchers: dict[str, Batcher] = {}
         self.explaining = 0
-        self._readers = ThreadPoolExecutor(settings.threads, "xret-reader")
+        self._readers = ThreadPoolExecutor(settings.readers, "xret-reader")
         self._explainer = ThreadPoolExecutor(1, "xret-explainer")
 
     def open(self) -> None:
         """Start the threads."""
         bounds = self.settings
         for name, engine in self.engines.items():
-            self.batchers[name] = Batcher(engine.answer, bounds.waiting, bounds.batch_size, bounds.window_ms)
+            self.batchers[name] = Batcher(
+                engine.answer, bounds.waiting, bounds.batch_size, bounds.window_ms, bounds.wait_ms
+            )
 
     def close(self) -> None:
         """Answer what waits and end the threads."""

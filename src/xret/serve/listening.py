@@ -15,6 +15,7 @@ from xret.serve.gate import App
 from xret.serve.settings import Settings
 
 _IDLE_S = 20  # between two requests on one connection
+_SENT = 262_144  # bytes the system keeps for a client that does not read; it would keep megabytes
 
 
 class Patient(H11Protocol):
@@ -28,22 +29,24 @@ class Patient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for headers."""
         super().connection_made(transport)
+        own = transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT)
         self._unread: asyncio.TimerHandle | None = None
         self._late: asyncio.TimerHandle | None = self._abort_later()
 
     def data_received(self, data: bytes) -> None:
-        """Wait for the rest of headers, or of a body whose request is answered already; a first byte starts the clock."""
+        """Wait for the rest of headers, or of a body that was answered already; a first byte starts the clock."""
         super().data_received(data)
         headers = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
         body = self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE
         if not headers and not body:
-            self._late = _cancelled(self._late)
+            self._stop("_late")
         elif self._late is None:
             self._late = self._abort_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._late, self._unread = _cancelled(self._late), _cancelled(self._unread)
+        self._stop("_late", "_unread")
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -54,15 +57,16 @@ class Patient(H11Protocol):
     def resume_writing(self) -> None:
         """Stop waiting for it."""
         super().resume_writing()  # type: ignore[no-untyped-call, unused-ignore]
-        self._unread = _cancelled(self._unread)
+        self._stop("_unread")
 
     def _abort_later(self) -> asyncio.TimerHandle:
         return self.loop.call_later(self.patience_s, self.transport.abort)
 
-
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    def _stop(self, *timers: str) -> None:
+        for name in timers:
+            if (timer := getattr(self, name)) is not None:
+                timer.cancel()
+                setattr(self, name, None)
 
 
 def listen(app: App, bound: socket.socket, settings: Settings) -> None:
@@ -83,7 +87,7 @@ def listen(app: App, bound: socket.socket, settings: Settings) -> None:
         ws="none",
         loop="asyncio",
         log_config=None,
-        log_level="warning",
+        log_level="error",
         access_log=False,
         proxy_headers=False,
         server_header=False,

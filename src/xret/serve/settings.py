@@ -15,6 +15,7 @@ class Settings:
         max_upload_mb: most megabytes of a picture.
         max_pixels: most pixels of a picture.
         waiting: queries and explanations that wait at most, each; further ones are refused at once.
+        wait_ms: how long a query may have to wait, as far as can be foreseen, before it is refused instead.
         batch_size: queries encoded at once.
         window_ms: how long a query waits for company; 0: only for what is being encoded already.
         rate_per_s: requests per second and client in the long run; 0: no bound.
@@ -22,7 +23,7 @@ class Settings:
         read_s: seconds within which a request must have come as a whole.
         connections: that are open at most.
         stop_s: seconds that answers may take when the server is told to stop.
-        threads: that read pictures.
+        readers: threads that read pictures.
         thumbnail_px: longer side of the pictures shown.
         thumbnails_mb: memory for them.
 
@@ -37,6 +38,7 @@ class Settings:
     max_upload_mb: float = 10
     max_pixels: int = 25_000_000
     waiting: int = 64
+    wait_ms: float = 500
     batch_size: int = 32
     window_ms: float = 0
     rate_per_s: float = 100
@@ -44,7 +46,7 @@ class Settings:
     read_s: float = 10
     connections: int = 256
     stop_s: float = 10
-    threads: int = 2
+    readers: int = 2
     thumbnail_px: int = 256
     thumbnails_mb: float = 64
 
