@@ -8,6 +8,7 @@ COMMANDS = {
     "train": "declare, train, evaluate and record one experiment",
     "evaluate": "measure a trained run again: another split, data set or protocol",
     "compare": "runs side by side: mean, interval, difference to a baseline, verdict, cost",
+    "explain": "why a picture and a text are close: heat on the picture, weights of the words, the best wrong answer",
     "embed": "what a trained run makes of a gallery, as a folder of vectors",
     "build": "a search index from a folder of vectors, with what it loses against exact search",
     "search": "ask an index: a text or a picture in, the nearest items out",

@@ -93,9 +93,14 @@ class Answering:
         began = time.perf_counter()
         vectors = self.encode([query.value for query in queries])
         encoded = time.perf_counter()
-        answers = self._nearest(queries, vectors)
+        found = self._nearest(queries, vectors)
         searched = time.perf_counter()
-        times = {"encode": encoded - began, "search": searched - encoded, "rerank": 0.0, "total": searched - began}
+        # what orders candidates anew comes in here: (positions, scores) of each query in, the same out
+        reranked = time.perf_counter()
+        answers = [self._described(*one) for one in found]
+        done = time.perf_counter()
+        times = {"encode": encoded - began, "search": searched - encoded, "rerank": reranked - searched}
+        times["total"] = done - began
         return Found(answers, {name: 1000 * seconds for name, seconds in times.items()})
 
     @torch.inference_mode()
@@ -154,9 +159,9 @@ class Answering:
         row: dict[str, str] = self.items.slice(position, 1).to_pylist()[0]
         return row
 
-    def _nearest(self, queries: Sequence[Query], vectors: np.ndarray) -> list[list[Answer]]:
-        """Return the answers to each query; those with one filter are searched for at once."""
-        answers: list[list[Answer]] = [[] for _ in queries]
+    def _nearest(self, queries: Sequence[Query], vectors: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return positions (K,) and scores (K,) for each query; those with one filter are searched for at once."""
+        found: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
         alike: dict[object, list[int]] = {}
         for i, query in enumerate(queries):
             alike.setdefault(self.filtering.key(query.where), []).append(i)
@@ -165,14 +170,14 @@ class Answering:
             most = min(max(queries[i].k for i in which), self.facts.items)
             positions, scores = self.index.search(vectors[which], most, allowed)
             for i, places, nearness in zip(which, positions, scores, strict=True):
-                answers[i] = self._described(places[: queries[i].k], nearness)
-        return answers
+                there = places[: queries[i].k] >= 0
+                found[i] = (places[: queries[i].k][there], nearness[: queries[i].k][there])
+        return found
 
     def _described(self, positions: np.ndarray, scores: np.ndarray) -> list[Answer]:
-        places = positions[positions >= 0].tolist()
+        places = positions.tolist()
         rows = self.items.select(["id", "text", "path"]).take(places).to_pylist() if places else []
-        near = scores[: len(positions)][positions >= 0].tolist()
-        return [Answer(**row, score=score, position=p) for row, score, p in zip(rows, near, places, strict=True)]
+        return [Answer(**row, score=s, position=p) for row, s, p in zip(rows, scores.tolist(), places, strict=True)]
 
 
 def as_json(query: str, answers: Sequence[Answer], ms: Mapping[str, float]) -> str:
