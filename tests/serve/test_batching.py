@@ -80,10 +80,11 @@ def test_what_would_wait_too_long_at_the_last_pace_is_refused_while_there_is_roo
     batcher = Batcher(answer, waiting=100, batch_size=1, wait_ms=500)
     batcher.submit(Ask("slow")).result(30)  # the pace: 0.2 s
     accepted = 0
+    while not batcher.full and accepted < 100:
+        batcher.submit(Ask("next"))
+        accepted += 1
     with pytest.raises(Full):
-        for _ in range(100):
-            batcher.submit(Ask("next"))
-            accepted += 1
+        batcher.submit(Ask("late"))
     go.set()
     assert 2 <= accepted <= 5
     batcher.close()

@@ -78,7 +78,7 @@ def decode_image(data: bytes, image_px: int, fit: str, max_pixels: int | None = 
         if _is_drawing(data):
             raise BrokenMedia("unsafe", "drawings and markup are not read; send PNG, JPEG, WebP or GIF")
         picture = _decode(data, image_px, MAX_PIXELS if max_pixels is None else max_pixels)
-        return np.ascontiguousarray(np.asarray(_fitted(picture, image_px, fit)).transpose(2, 0, 1))
+        return np.ascontiguousarray(np.asarray(fitted(picture, image_px, fit)).transpose(2, 0, 1))
 
 
 def read_small(path: Path, layer: str, longest_px: int) -> Image.Image:

@@ -140,7 +140,7 @@ async function ask() {
   $("results").replaceChildren(...sides.map((side, i) => shown(side, found[i], query, sides.length > 1)));
   const failed = found.find((f) => f.error);
   if (failed && sides.length === 1) tell(failed.error.message, true);
-  else tell(`${found.map((f) => (f.results || []).length).join(" and ")} results in ${took.toFixed(0)} ms, counted here`);
+  else tell(`${found.map((f) => (f.results || []).length).join(" and ")} results in ${took.toFixed(0)} ms`);
 }
 
 function one(side, query) {
@@ -173,7 +173,7 @@ function shown(side, found, query, many) {
 }
 
 function times(ms) {
-  const parts = ["encode", "search", ...(ms.rerank > 0 ? ["rerank"] : [])].map((name) => `${name} ${ms[name].toFixed(1)}`);
+  const parts = ["encode", "search", ...(ms.rerank >= 0.05 ? ["rerank"] : [])].map((name) => `${name} ${ms[name].toFixed(1)}`);
   return `${parts.join(" · ")} · total ${ms.total.toFixed(1)} ms`;
 }
 
