@@ -12,6 +12,7 @@ COMMANDS = {
     "embed": "what a trained run makes of a gallery, as a folder of vectors",
     "build": "a search index from a folder of vectors, with what it loses against exact search",
     "search": "ask an index: a text or a picture in, the nearest items out",
+    "serve": "a search page and a JSON API, for one index or two side by side",
     "caption": "let a model write more captions for the training pictures, into a table to train on",
     "clean": "a cleaned copy of a data set, with every change and its reason",
     "label": "attributes of the rows from weak sources: words, neighbours, models",

@@ -59,6 +59,50 @@ def read_image(path: Path, layer: str, image_px: int, fit: str) -> np.ndarray:
         return np.ascontiguousarray(np.asarray(fitted(picture, image_px, fit)).transpose(2, 0, 1))
 
 
+def decode_image(data: bytes, image_px: int, fit: str, max_pixels: int | None = None) -> np.ndarray:
+    """Read a picture that somebody sent, as `read_image` reads a file; drawings (SVG) are refused.
+
+    Args:
+        data: the bytes of the file.
+        image_px: as for `read_image`.
+        fit: as for `read_image`.
+        max_pixels: refuse larger ones; None: `MAX_PIXELS`.
+
+    Returns:
+        (3, H, W) uint8.
+
+    Raises:
+        BrokenMedia: as for `read_image`.
+    """
+    with _one_kind_of_error():
+        if _is_drawing(data):
+            raise BrokenMedia("unsafe", "drawings and markup are not read; send PNG, JPEG, WebP or GIF")
+        picture = _decode(data, image_px, MAX_PIXELS if max_pixels is None else max_pixels)
+        return np.ascontiguousarray(np.asarray(fitted(picture, image_px, fit)).transpose(2, 0, 1))
+
+
+def read_small(path: Path, layer: str, longest_px: int) -> Image.Image:
+    """Read a picture in its own shape on white, RGB, not longer than ``longest_px`` on any side.
+
+    Args:
+        path: as for `read_image`.
+        layer: as for `read_image`.
+        longest_px: a smaller picture stays as it is; an SVG is drawn at this size.
+
+    Raises:
+        ValueError: ``layer`` is not "" or "line".
+        BrokenMedia: as for `read_image`.
+    """
+    _check_layer(layer)
+    with _one_kind_of_error():
+        data = _checked(path, layer)
+        if _is_drawing(data):
+            return _on_white(Image.open(io.BytesIO(svg.draw(_parsed(data, layer), longest_px, longest_px))))
+        picture = _decode(data, longest_px)
+        picture.thumbnail((longest_px, longest_px), Image.Resampling.BICUBIC)
+        return picture
+
+
 def read_whole(path: Path, layer: str, drawn_px: int) -> Image.Image:
     """Read a picture in its own size and with its transparency, turned as its EXIF data say.
 
@@ -156,7 +200,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Open a picture by its header alone."""
     try:
         picture = Image.open(io.BytesIO(data), formats=_FORMATS)
@@ -164,13 +208,13 @@ def _open(data: bytes) -> Image.Image:
         raise BrokenMedia("undecodable", "not a picture in a format that is read") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         picture = None
-    if picture is None or picture.width * picture.height > MAX_PIXELS:
-        raise BrokenMedia("too_large", f"more than {MAX_PIXELS:,} pixels")
+    if picture is None or picture.width * picture.height > max_pixels:
+        raise BrokenMedia("too_large", f"more than {max_pixels:,} pixels")
     return picture
 
 
-def _decode(data: bytes, image_px: int) -> Image.Image:
-    picture = _open(data)
+def _decode(data: bytes, image_px: int, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    picture = _open(data, max_pixels)
     if picture.format in ("JPEG", "MPO"):
         scale = 2 * image_px / min(picture.size)  # twice the size needed, so that the resampling still decides
         picture.draft(None, (round(picture.width * scale), round(picture.height * scale)))
