@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ from xret._errors import UserError
 
 if TYPE_CHECKING:
     from xret.commands._trained import Trained
-    from xret.data.manifest import Manifest
+    from xret.data.manifest import Manifest, Rejected
     from xret.run.vectors import VectorFolder
 
 log = logging.getLogger(__name__)
 
-_NO_SETTINGS = ("workers", "trust", "cache")
+_NO_SETTINGS = ("workers", "embed", "trust", "cache")  # they do not decide what a vector is
+_REJECTED = "rejected.jsonl"
 
 
 def run(cfg: DictConfig) -> None:
@@ -31,18 +33,12 @@ def run(cfg: DictConfig) -> None:
     from xret.run.folder import RunFolder
 
     RunFolder.open(Path(cfg.run))  # a mistake in its name is told before the seconds that torch takes
-    from xret.commands._made import load
     from xret.commands._trained import open_run
     from xret.data.locking import locked
     from xret.run.vectors import VectorFolder
 
     trained = open_run(Path(cfg.run), cfg.trust)
-    settings = OmegaConf.create({**trained.cfg, "cache": cfg.cache, "limit": None})
-    settings.batch.workers = cfg.workers
-    if cfg.get("data") is not None:
-        settings.data, settings.dirt, settings.clean = cfg.data, None, None
-    manifest: Manifest = load(settings)
-    manifest = manifest if cfg.split is None else manifest.split(cfg.split)
+    manifest = _gallery(cfg, trained)
     folder = VectorFolder(Path(HydraConfig.get().runtime.output_dir))
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.path / ".lock", wait=False) as mine:
@@ -51,23 +47,54 @@ def run(cfg: DictConfig) -> None:
         _embed(cfg, trained, manifest, folder)
 
 
+def _gallery(cfg: DictConfig, trained: "Trained") -> "Manifest":
+    """Return the rows to embed; they need not be pairs."""
+    from xret.commands._made import load
+
+    settings = OmegaConf.create({**trained.cfg, "cache": cfg.cache, "limit": None})
+    settings.batch.workers = cfg.workers
+    if cfg.get("data") is not None:
+        settings.data, settings.dirt, settings.clean = cfg.data, None, None
+    manifest = load(settings, unpaired=True)
+    if cfg.split is None:
+        return manifest
+    chosen = manifest.split(cfg.split)
+    if not chosen.rows:
+        raise UserError(f"{manifest.name} has no rows in the split {cfg.split}")
+    return chosen
+
+
 def _embed(cfg: DictConfig, trained: "Trained", manifest: "Manifest", folder: "VectorFolder") -> None:
-    from xret.commands._embedding import embed_modality, modalities, model_hash
+    from xret.commands._assembly import build
+    from xret.commands._embedding import Encoding, Gallery, embed_modality, modalities, model_hash
     from xret.run.folder import write_whole
     from xret.run.vectors import Facts
 
-    weights = model_hash(trained)
+    model, on_error = trained.model, (cfg.get("data") or trained.cfg.data).get("on_error", "skip")
+    chosen = modalities(model, manifest, cfg.modalities)
+    engine, weights = build(cfg.embed.engine, "embed.engine"), model_hash(trained)
     _claim(folder.path, _key(cfg, weights, manifest))
-    chosen = modalities(trained.model, manifest, cfg.modalities)
-    items, shards, dim = {}, {}, 0
-    for modality in chosen:
-        done = embed_modality(trained.model, modality, manifest, folder, cfg.shard_size, cfg.batch_size, cfg.workers)
-        items[modality], shards[modality], dim = done.items, done.shards, done.dim
+    encoding = Encoding(model, manifest.root, cfg.batch_size)
+    galleries = {modality: Gallery.of(model, modality, manifest, cfg.shard_size) for modality in chosen}
+    done = {m: embed_modality(engine, encoding, gallery, folder, on_error) for m, gallery in galleries.items()}
     write_whole(folder.path / "config.yaml", lambda file: file.write(OmegaConf.to_yaml(cfg, resolve=True).encode()))
+    _write_rejected(folder.path, [*manifest.rejected, *(one for of in done.values() for one in of.rejected)])
+    items, shards = {m: of.items for m, of in done.items()}, {m: of.shards for m, of in done.items()}
+    dim = next(iter(done.values())).dim
     folder.finish(Facts(str(trained.record.path.resolve()), weights, manifest.name, items, dim, shards))
     print(", ".join(f"{count} {modality}" for modality, count in items.items()) + f" vectors of {dim} numbers")
+    left_out = len(manifest.rejected) + sum(len(of.rejected) for of in done.values())
+    if left_out:
+        print(f"left out: {left_out}, each with its reason in {folder.path / _REJECTED}")
     print(f"vectors: {folder.path}")
     print(f"next: python -m xret build vectors={folder.path}")
+
+
+def _write_rejected(folder: Path, rejected: "list[Rejected]") -> None:
+    from xret.run.folder import write_whole
+
+    lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in rejected)
+    write_whole(folder / _REJECTED, lambda file: file.write(lines.encode()))
 
 
 def _key(cfg: DictConfig, weights: str, manifest: "Manifest") -> str:

@@ -153,7 +153,7 @@ class Timm(nn.Module):
         """Return the sequence that is pooled, (B, L, C), of pixels (B, 3, H, W)."""
         output: Tensor = self.network.forward_features(self.normalise(pixels))
         if self.axes == "NCHW":
-            return output.flatten(2).mT
+            return output.flatten(2).transpose(1, 2)
         return output.flatten(1, -2)[:, self.skipped :]
 
     def _behind(self, pooled: Tensor) -> Tensor:
