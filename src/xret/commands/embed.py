@@ -38,6 +38,8 @@ def run(cfg: DictConfig) -> None:
     from xret.run.vectors import VectorFolder
 
     trained = open_run(Path(cfg.run), cfg.trust)
+    if cfg.runtime is not None:
+        _run_in(trained, cfg.runtime)
     manifest = _gallery(cfg, trained)
     folder = VectorFolder(Path(HydraConfig.get().runtime.output_dir))
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -47,13 +49,30 @@ def run(cfg: DictConfig) -> None:
         _embed(cfg, trained, manifest, folder)
 
 
+def _run_in(trained: "Trained", runtime: str) -> None:
+    """Let another runtime run the image encoder of a run: its vectors may meet those of torch."""
+    encoders = trained.model.encoders
+    choose = getattr(encoders["image"], "run_in", None) if "image" in encoders else None
+    if choose is None:
+        raise UserError(f"runtime={runtime} runs image encoders of timm, and {trained.record.path} has none")
+    try:
+        choose(runtime)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _runtime(trained: "Trained") -> str:
+    encoders = trained.model.encoders
+    return str(getattr(encoders["image"], "runtime", "torch")) if "image" in encoders else "torch"
+
+
 def _gallery(cfg: DictConfig, trained: "Trained") -> "Manifest":
     """Return the rows to embed; they need not be pairs."""
     from xret.commands._made import load
 
     settings = OmegaConf.create({**trained.cfg, "cache": cfg.cache, "limit": None})
     settings.batch.workers = cfg.workers
-    if cfg.get("data") is not None:
+    if cfg.data is not None:
         settings.data, settings.dirt, settings.clean = cfg.data, None, None
     manifest = load(settings, unpaired=True)
     if cfg.split is None:
@@ -66,11 +85,12 @@ def _gallery(cfg: DictConfig, trained: "Trained") -> "Manifest":
 
 def _embed(cfg: DictConfig, trained: "Trained", manifest: "Manifest", folder: "VectorFolder") -> None:
     from xret.commands._assembly import build
-    from xret.commands._embedding import Encoding, Gallery, embed_modality, modalities, model_hash
+    from xret.commands._embedding import Encoding, embed_modality, model_hash
+    from xret.commands._gallery import Gallery, modalities
     from xret.run.folder import write_whole
     from xret.run.vectors import Facts
 
-    model, on_error = trained.model, (cfg.get("data") or trained.cfg.data).get("on_error", "skip")
+    model, on_error = trained.model, (cfg.data or trained.cfg.data).on_error
     chosen = modalities(model, manifest, cfg.modalities)
     engine, weights = build(cfg.embed.engine, "embed.engine"), model_hash(trained)
     _claim(folder.path, _key(cfg, weights, manifest))
@@ -81,7 +101,8 @@ def _embed(cfg: DictConfig, trained: "Trained", manifest: "Manifest", folder: "V
     _write_rejected(folder.path, [*manifest.rejected, *(one for of in done.values() for one in of.rejected)])
     items, shards = {m: of.items for m, of in done.items()}, {m: of.shards for m, of in done.items()}
     dim = next(iter(done.values())).dim
-    folder.finish(Facts(str(trained.record.path.resolve()), weights, manifest.name, items, dim, shards))
+    run = str(trained.record.path.resolve())
+    folder.finish(Facts(run, weights, manifest.name, items, dim, shards, runtime=_runtime(trained)))
     print(", ".join(f"{count} {modality}" for modality, count in items.items()) + f" vectors of {dim} numbers")
     left_out = len(manifest.rejected) + sum(len(of.rejected) for of in done.values())
     if left_out:
@@ -105,13 +126,18 @@ def _key(cfg: DictConfig, weights: str, manifest: "Manifest") -> str:
 
 
 def _claim(folder: Path, key: str) -> None:
-    """Begin a folder, or go on with one in which the same embedding was stopped."""
+    """Begin a folder, or go on with one in which the same embedding was stopped; what it left half done goes."""
+    from xret.run.folder import write_whole
+
     kept = folder / ".key"
     if kept.exists():
         if kept.read_text() != key:
             raise UserError(f"{folder} holds vectors of another run, data or setting; choose another hydra.run.dir")
         log.info("going on with what was done in %s", folder)
-        return
-    if any(path.name != ".lock" for path in folder.iterdir()):
+    elif any(not path.name.startswith((".lock", ".key")) for path in folder.iterdir()):
         raise UserError(f"hydra.run.dir must be a new or empty folder, got {folder}")
-    kept.write_text(key)
+    for pattern in (".*.npy-*", ".*.parquet-*", ".*.json-*", ".*.jsonl-*", ".*.yaml-*", ".key-*"):
+        for path in folder.rglob(pattern):
+            path.unlink()
+    if not kept.exists():
+        write_whole(kept, lambda file: file.write(key.encode()))

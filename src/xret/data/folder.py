@@ -187,9 +187,7 @@ def _pictures(root: Path, rejected: list[Rejected]) -> Iterator[tuple[str, str |
                 yield str(place / name), str(place / f"{stem}.txt") if f"{stem}.txt" in here else None
 
 
-def _captions(
-    picture: str, text: str | None, media: MediaRoot, rejected: list[Rejected], pairs: bool
-) -> list[str]:
+def _captions(picture: str, text: str | None, media: MediaRoot, rejected: list[Rejected], pairs: bool) -> list[str]:
     """Return the captions of a picture; none where there are none and rows need not be ``pairs``.
 
     Raises:

@@ -134,10 +134,11 @@ class Table:
             found["title"] = self.title
         elif len(found.keys() & set(MODALITIES)) < (2 if pairs else 1):
             others = [name for name in names if name not in found.values()]
-            pairs = [(m, near[0]) for m in MODALITIES if m not in found for near in [_close(m, others)] if near]
-            hint = "".join(f"; data.columns.{m}={near}?" for m, near in pairs)
+            likely = [(m, near[0]) for m in MODALITIES if m not in found for near in [_close(m, others)] if near]
+            hint = "".join(f"; data.columns.{m}={near}?" for m, near in likely)
             raise UserError(
-                f"{path} must have {'two' if pairs else 'one'} of the columns {', '.join(MODALITIES)}, it has {_listed(names)}"
+                f"{path} must have {'two' if pairs else 'one'} of the columns {', '.join(MODALITIES)}, "
+                f"it has {_listed(names)}"
                 f"{hint or f'; name them with {_HOW}'}"
             )
         return found

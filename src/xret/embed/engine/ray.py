@@ -59,11 +59,12 @@ class Ray:
             raise UserError("embed/engine=ray needs Ray: pip install 'xret[ray]'") from None
         with self._cluster(ray):
             ray.data.DataContext.get_current().enable_progress_bars = False
+            worker: Any = _Worker  # Ray's types know functions alone
             rows = ray.data.from_items([{"shard": pickle.dumps(s)} for s in shards], override_num_blocks=len(shards))
             workers = ray.data.ActorPoolStrategy(size=min(self.workers, len(shards)))
-            made = rows.map(_Worker, fn_constructor_args=(pickle.dumps(make),), compute=workers, num_cpus=self.cpus)
+            made = rows.map(worker, fn_constructor_args=(pickle.dumps(make),), compute=workers, num_cpus=self.cpus)
             for row in made.iter_rows():
-                if "error" in row and row["error"]:
+                if row["error"]:
                     raise UserError(row["error"])
                 yield pickle.loads(row["made"])
 
