@@ -72,7 +72,7 @@ def _gallery(cfg: DictConfig, trained: "Trained") -> "Manifest":
 
     settings = OmegaConf.create({**trained.cfg, "cache": cfg.cache, "limit": None})
     settings.batch.workers = cfg.workers
-    if cfg.data is not None:
+    if cfg.get("data") is not None:
         settings.data, settings.dirt, settings.clean = cfg.data, None, None
     manifest = load(settings, unpaired=True)
     if cfg.split is None:
@@ -90,7 +90,7 @@ def _embed(cfg: DictConfig, trained: "Trained", manifest: "Manifest", folder: "V
     from xret.run.folder import write_whole
     from xret.run.vectors import Facts
 
-    model, on_error = trained.model, (cfg.data or trained.cfg.data).on_error
+    model, on_error = trained.model, (cfg.get("data") or trained.cfg.data).on_error
     chosen = modalities(model, manifest, cfg.modalities)
     engine, weights = build(cfg.embed.engine, "embed.engine"), model_hash(trained)
     _claim(folder.path, _key(cfg, weights, manifest))

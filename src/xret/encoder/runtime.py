@@ -81,6 +81,7 @@ class Exported:
         """Return what another process needs to open the graph anew."""
         return self.__dict__ | {"_run": {}}
 
+    @torch.inference_mode(False)  # in which nothing can be traced
     @torch.no_grad()
     def _open(self, pixels: Tensor) -> Run:
         """Return what runs the graph for pixels of one type and size."""
@@ -130,7 +131,7 @@ def _graph(network: nn.Module, pixels: Tensor) -> bytes:
 
 
 def _kept(name: str, make: Callable[[], bytes]) -> bytes:
-    """Return a graph from the cache, or make it and keep it there; where that cannot be written, it is made each time."""
+    """Return a graph from the cache, or make it and keep it there, if that can be written."""
     cache = Path(os.environ.get("XRET_CACHE") or Path.home() / ".cache" / "xret") / "runtimes"
     path = cache / f"{name}.onnx"
     with suppress(OSError):
