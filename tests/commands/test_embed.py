@@ -34,7 +34,13 @@ def trained(shapes, tmp_path_factory):
         if name not in made:
             logger = logging.getLogger()
             handlers = list(logger.handlers)
-            arguments = [*SMALL, f"data.path={shapes}", "trainer.max_epochs=1", "trainer.accelerator=cpu", f"hydra.run.dir={root / name}"]
+            arguments = [
+                *SMALL,
+                f"data.path={shapes}",
+                "trainer.max_epochs=1",
+                "trainer.accelerator=cpu",
+                f"hydra.run.dir={root / name}",
+            ]
             with contextlib.suppress(SystemExit):
                 assert launch("train", [*arguments, *overrides]) == 0
             for handler in [h for h in logger.handlers if h not in handlers]:
@@ -291,6 +297,27 @@ def test_a_mistake_is_one_line(xret, trained, arguments, message):
     assert code == 2
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_run_trained_on_features_of_one_runtime_embeds_in_any_other(xret, trained):
+    pytest.importorskip("onnxruntime", reason="needs the extra runtime")
+    timm = ["encoder/image=timm", "encoder.image.model=test_efficientnet", "encoder.image.weights=null"]
+    run = trained("onnx", *timm, "encoder.image.image_px=32", "encoder.image.runtime=onnx")
+    command = ["embed", f"run={run}", "split=test", "modalities=[image]", *QUICK]
+    for name, more in (("own", []), ("other", ["runtime=torch"])):
+        code, _, err = xret(*command, *more, f"hydra.run.dir={name}")
+        assert code == 0, err
+    own, other = (VectorFolder(Path(name)).facts() for name in ("own", "other"))
+    assert (own.runtime, other.runtime) == ("onnx", "torch")
+    assert own.weights == other.weights
+    assert own.fingerprint != other.fingerprint
+    assert (vectors("own") * vectors("other")).sum(axis=1).min() > 0.9999
+    code, _, err = xret(*command, "runtime=torch", "hydra.run.dir=own")
+    assert (code, "of another run, data or setting" in err) == (2, True)
+    graphs = Path(os.environ["XRET_CACHE"], "runtimes")
+    assert len(list(graphs.iterdir())) == 1
+    assert " graph " in xret("cache", "action=clear")[1]
+    assert not list(graphs.iterdir())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
