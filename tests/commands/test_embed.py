@@ -171,7 +171,7 @@ def test_runs_with_a_second_stage_or_adapters_embed_what_they_measure_first(xret
         pytest.importorskip("peft")
         overrides = [*overrides, "encoder.image.train=lora_2"]
     run = trained(name, *overrides)
-    code, out, err = xret("embed", f"run={run}", "split=test", *QUICK, "hydra.run.dir=v")
+    code, _, err = xret("embed", f"run={run}", "split=test", *QUICK, "hydra.run.dir=v")
     assert code == 0, err
     assert np.allclose(np.linalg.norm(vectors("v"), axis=1), 1, atol=1e-5)
 
