@@ -5,6 +5,7 @@ import random
 import pytest
 
 from xret.clean.text.boilerplate import Boilerplate
+from xret.clean.text.formula import Formula
 from xret.clean.text.html import Html
 from xret.clean.text.language import Language
 from xret.clean.text.length import Length
@@ -19,6 +20,7 @@ from xret.clean.text.unicode import Unicode
 
 MAKE = {
     "boilerplate": Boilerplate,
+    "formula": Formula,
     "html": Html,
     "language": lambda: Language(["en", "zh"]),
     "length": lambda: Length(max_words=20, max_characters=200),
@@ -63,6 +65,8 @@ NASTY = [
     "红色连衣裙红色连衣裙",
     "#sale #fashion",
     "@me",
+    "=1+1",
+    "-5 degrees",
     "www.x.com www.y.com",
     "50% off 50% off a dog",
     "only $9.99 $9.99",
