@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from xret.clean.text.advert import Advert
 from xret.clean.text.boilerplate import Boilerplate
 from xret.clean.text.formula import Formula
 from xret.clean.text.html import Html
@@ -19,6 +20,7 @@ from xret.clean.text.traditional import Traditional
 from xret.clean.text.unicode import Unicode
 
 MAKE = {
+    "advert": Advert,
     "boilerplate": Boilerplate,
     "formula": Formula,
     "html": Html,
@@ -33,6 +35,7 @@ MAKE = {
     "traditional": Traditional,
     "unicode": Unicode,
 }
+FORMS = {0: "Vote for us {}", 3: "Vote for us {}", 4: "{} - voucher inside"}
 MAY_DROP = {"length", "language"}
 NASTY = [
     "",
@@ -65,6 +68,9 @@ NASTY = [
     "红色连衣裙红色连衣裙",
     "#sale #fashion",
     "@me",
+    "a dog | coupon inside",
+    "Photo of A dog",
+    "a dog by Xyzzy",
     "=1+1",
     "-5 degrees",
     "www.x.com www.y.com",
@@ -136,7 +142,7 @@ def steps(english):
     for name, make in MAKE.items():
         made[name] = make()
         if hasattr(made[name], "fit"):
-            made[name].fit([("", f"Vote for us {c}" if i % 3 == 0 else c) for i, c in enumerate(english)])
+            made[name].fit([("", FORMS.get(i % 6, "{}").format(c)) for i, c in enumerate(english)])
     return made
 
 

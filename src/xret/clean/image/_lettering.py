@@ -79,7 +79,7 @@ def _linked(seen: list[Seen]) -> NDArray[np.bool_]:
     count = np.array([len(one.pieces.letters) for one in seen])
     needed = np.maximum(_LETTERS, _SHARE * np.minimum.outer(count, count))
     letters = _common(seen, lambda one: one.pieces.letters, *_LETTER) >= needed
-    linked = letters | (_common(seen, lambda one: one.pieces.words, *_WORD) > 0)
+    linked: NDArray[np.bool_] = letters | (_common(seen, lambda one: one.pieces.words, *_WORD) > 0)
     np.fill_diagonal(linked, True)
     return linked
 

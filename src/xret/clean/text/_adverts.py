@@ -15,6 +15,7 @@ _CAPITAL = 2.0  # more for a capital in the middle of a caption, with which an a
 _OPENS = 3.5  # ... and for an article with a capital, with which the caption may: "Photo of A dog"
 _AT_THE_END = 4.0  # less for an advert whose outermost word is content
 _WITHIN = {"capitals": -2.0, "capital": -3.0, "none": -5.0}  # what an advert within a caption must make up for
+_SOFT, _SEGMENT = -2.0, 6  # of content in so short a piece that punctuation sets off on its own: "- voucher inside"
 _ALONE = 5.0  # that a single word of trade must speak for promotion
 _AGAIN = 2.0  # by which another cut of the same caption may be less certain
 _CUTS = 4
@@ -74,9 +75,9 @@ def _weights(seen: list[Token], words: Words) -> list[float]:
     first, last = seen[0], seen[-1]
     if last.kind == "word" and last.capital and seen[-2].text == "by" and words.is_unknown(last.text):
         weights[-2:] = [_CREDIT, _CREDIT]
-    if first.kind == "word" and len(seen) > 2 and words.is_unknown(first.text):
-        if seen[1].capital and seen[1].text in _ARTICLES and not seen[2].capital:
-            weights[0] = _CREDIT
+    opens = len(seen) > 2 and seen[1].capital and seen[1].text in _ARTICLES and not seen[2].capital
+    if opens and first.kind == "word" and words.is_unknown(first.text):
+        weights[0] = _CREDIT
     return weights
 
 
@@ -105,8 +106,10 @@ def _behind(caption: str, seen: list[Token], weights: list[float], content: list
     for i in range(len(seen) - 1, 0, -1):
         total += weights[i]
         speaking += _speaks(seen[i], weights[i])
-        if any(content[:i]) and (speaking > 1 or total >= _ALONE):
-            joint = _joint(caption, seen[i - 1], seen[i], opens=False)
+        joint = _joint(caption, seen[i - 1], seen[i], opens=False)
+        if joint == _JOINT["strong"] and len(seen) - i <= _SEGMENT:
+            total = max(total, sum(max(weight, _SOFT) for weight in weights[i:]))
+        if any(content[:i]) and (speaking > 1 or total >= _ALONE or (speaking and joint == _JOINT["strong"])):
             start = seen[_started(caption, seen, weights, i)].start
             yield _Run(total + joint, total + 2 * joint, joint > _JOINT["none"], start, len(caption))
 

@@ -3,7 +3,6 @@
 import functools
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,7 +11,9 @@ from typing import Any
 from xret._errors import UserError
 from xret.clean.text._caption import HAN, STOP
 
-_SITE = r"(?:https?://|www\.)[^\s<>\"']{1,200}|(?<![\w.@-])(?:[a-z0-9-]{2,40}\.){1,3}[a-z]{2,6}\b(?:/[\w./?=&%#-]{0,200})?"
+_SITE = (
+    r"(?:https?://|www\.)[^\s<>\"']{1,200}|(?<![\w.@-])(?:[a-z0-9-]{2,40}\.){1,3}[a-z]{2,6}\b(?:/[\w./?=&%#-]{0,200})?"
+)
 _PRICE = r"(?:US\s?)?[$€£¥]\s?\d[\d.,]{0,12}|\d[\d.,]{0,12}\s?(?:usd|eur|gbp|dollars)\b"
 _PIECES = r"\d{1,4}\s?-?(?:pcs?|pieces?|packs?|qty)\b|\b(?:set|pack|lot|box|bundle)s? of \d+"
 _CODE = r"(?=[a-z-]{0,12}\d)(?=[\d-]{0,12}[a-z])(?=(?:\w?[a-z-]{0,8}\d){3})[a-z0-9-]{5,24}(?![\w-])"
@@ -23,7 +24,7 @@ _KINDS = {  # in the order in which they are tried -> the pattern, and what one 
     "tag": (r"#\w{2,40}", 5.0),
     "handle": (r"@\w{2,40}", 5.0),
     "pieces": (_PIECES, 4.0),
-    "rights": (r"[©®™]|\(c\)", 4.0),
+    "rights": (r"[©®™]|\(c\)", 6.0),
     "code": (_CODE, 4.0),
     "year": (r"20[0-3]\d(?!\w)", 0.5),
     "number": (r"\d+(?:[.,]\d+)*", 0.0),
@@ -32,7 +33,7 @@ _KINDS = {  # in the order in which they are tried -> the pattern, and what one 
     "other": (r"\w+", -1.0),
 }
 _TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, (pattern, _) in _KINDS.items()), re.IGNORECASE)
-_FOREIGN = 4.5  # of Chinese in captions that hardly have any
+_FOREIGN = 6.0  # of Chinese in captions that hardly have any
 _MOST = 6.0  # that a word can speak for promotion
 _UNKNOWN = 3.0  # the same for a word that the dictionary does not know, or one of two letters: UK, TV
 _STOP = 2.0  # the same for a function word: our, your
@@ -84,11 +85,9 @@ class Words:
     """
 
     def __init__(self, phrases: Iterable[Iterable[str]]) -> None:
-        counts: Counter[str] = Counter()
-        for phrase in phrases:
-            counts.update(set(phrase))
-        for word in _listed():
-            counts[word] += _LISTED  # type: ignore[assignment] - shares of a count
+        counts: dict[str, float] = dict.fromkeys(_listed(), _LISTED)
+        for word in (word for phrase in phrases for word in set(phrase)):
+            counts[word] = counts.get(word, 0.0) + 1
         size = sum(counts.values())
         self._trade = {word: count / size for word, count in counts.items() if word.isalpha()}
         self._english, self._total = _frequencies()

@@ -126,6 +126,7 @@ def _parts(phrase: str) -> tuple[str, ...]:
 
 
 def shipped(language: str) -> list[str]:
+    """Return the phrases that come with the package in "en" or "zh"."""
     data = files("xret.clean.text") / "data" / f"phrases_{language}.txt"
     return _phrases_in(data.read_text(encoding="utf-8"))
 
