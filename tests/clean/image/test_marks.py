@@ -72,8 +72,8 @@ def test_without_it_nothing_is_found(fitted):
         assert outcome.reason == ""
 
 
-def test_grey_writing_of_another_ink_stays(fitted):
-    dirty = marked(101, text="elephant", ink=0, opacity=0.25)[0]
+def test_writing_that_is_darker_than_the_ink_stays(fitted):
+    dirty = marked(101, text="elephant", ink=0, opacity=0.72)[0]
     assert fitted(dirty).reason == ""
 
 

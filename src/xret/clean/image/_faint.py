@@ -18,6 +18,7 @@ _OFF_LINE = 12.0  # levels by which a piece may leave the line from the ground's
 _ALIKE = 9.0  # levels by which pieces of one colour may differ
 _THIN = 0.2  # of the full colour, that thin strokes reach
 _LEAST_AREA_PX = 24  # of all pieces of one colour
+_MOST_PIECES, _GROUPS = 500, 6  # that are looked at, on one side of a ground
 _LARGEST = 0.2  # share of the picture's area in the box of a piece
 _LETTER_PX, _WORD_PX = (12, 12), (48, 14)  # in which looks are compared
 _MOST = 24  # of one group of pieces
@@ -87,10 +88,12 @@ def _on(away: NDArray[np.float32], ground: NDArray[np.float32], other: NDArray[n
     peak, worst = _colours(which, off, number)
     size = np.linalg.norm(peak, axis=1)
     rows = [int(i) for i in np.flatnonzero(small) if worst[i] <= _OFF_LINE and _opacity(peak[i], ground) <= _DARKEST]
+    rows = sorted(rows, key=lambda i: -stats[i, 4])[:_MOST_PIECES]
+    groups = sorted(_by_colour(rows, peak, size), key=lambda members: -stats[members, 4].sum())
     found = []
-    for members in _by_colour(rows, peak, size):
+    for members in groups[:_GROUPS]:
         if stats[members, 4].sum() < _LEAST_AREA_PX:
-            continue
+            break
         full = np.median(peak[[i for i in members if size[i] >= 0.9 * size[members].max()]], axis=0)
         covered = np.isin(labels, members)
         cover = np.clip(away @ full / float(full @ full), 0, 1) * covered
