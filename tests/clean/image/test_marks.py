@@ -105,7 +105,24 @@ def test_opaque_writing_is_no_mark():
 
 
 def test_different_words_on_each_picture_are_no_mark():
-    words = "quiz jazz world lynx fjord vamp pygmy blink choked dwarf extra foggy grunt hymns jumbo knack".split()
+    words = [
+        "quiz",
+        "jazz",
+        "world",
+        "lynx",
+        "fjord",
+        "vamp",
+        "pygmy",
+        "blink",
+        "choked",
+        "dwarf",
+        "extra",
+        "foggy",
+        "grunt",
+        "hymns",
+        "jumbo",
+        "knack",
+    ]
     step = Marks()
     step.fit(("", marked(i, text=word)[0]) for i, word in enumerate(words))
     assert step.state() == {"inks": []}

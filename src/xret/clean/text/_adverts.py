@@ -34,22 +34,22 @@ class _Run(NamedTuple):
     end: int
 
 
-def without_adverts(caption: str, words: Words, certainty: float) -> tuple[str, list[str]]:
-    """Return a caption without its adverts, and these.
+def without_adverts(caption: str, words: Words, certainty: float) -> tuple[str, list[tuple[str, bool]]]:
+    """Return a caption without its adverts, and these, with whether punctuation or a capital sets each off.
 
     Args:
         caption: any text.
         words: what tokens speak for.
         certainty: nats from which a run is an advert.
     """
-    found: list[str] = []
+    found: list[tuple[str, bool]] = []
     while len(found) < _CUTS and (cut := _cut(caption, words, certainty, again=bool(found))):
-        caption, piece = cut
-        found.append(piece)
+        caption, piece, set_off = cut
+        found.append((piece, set_off))
     return caption, found
 
 
-def _cut(caption: str, words: Words, certainty: float, *, again: bool) -> tuple[str, str] | None:
+def _cut(caption: str, words: Words, certainty: float, *, again: bool) -> tuple[str, str, bool] | None:
     seen = tokens(caption)
     if len(seen) < 2:
         return None
@@ -61,7 +61,7 @@ def _cut(caption: str, words: Words, certainty: float, *, again: bool) -> tuple[
     for run in sorted(sure, key=lambda run: -run.rank):
         shorter = cut_out(caption, run.start, run.end)
         if has_content(shorter):
-            return shorter, caption[run.start : run.end].strip()
+            return shorter, caption[run.start : run.end].strip(), run.set_off or caption[run.start].isupper()
     return None
 
 

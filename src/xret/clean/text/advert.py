@@ -27,7 +27,8 @@ class Advert:
     their promotion count for less, which is found in rounds. An article stays with its caption, and so does the last
     content.
 
-    Nothing is cut unless `fit` finds promotion on an unusual share of the captions: data without it stay as they are.
+    Nothing is cut unless `fit` finds promotion that a capital or punctuation sets off on an unusual share of the
+    captions: data without it stay as they are.
 
     Source: naive Bayes over words, as in Sahami et al. 1998, A Bayesian Approach to Filtering Junk E-Mail (sec. 2),
     trained on itself; the weights of kinds and joints are this bench's own.
@@ -61,8 +62,9 @@ class Advert:
             dirty = 0
             for caption in captions:
                 rest, found = without_adverts(caption, self._words, self.certainty)
-                dirty += bool(found)
-                counts.update(_content(rest))
+                dirty += any(set_off for _, set_off in found)
+                for text in (rest, *(piece for piece, set_off in found if not set_off)):
+                    counts.update(_content(text))
             least, total = max(_FEWEST, _CONTENT * len(captions)), counts.total()
             self._words.learn({w: count / total for w, count in counts.items() if count >= least}, foreign)
         self._found = dirty >= max(self.min_share * len(captions), 1)
@@ -81,7 +83,7 @@ class Advert:
         if not self._found or len(caption) > _MOST_CHARACTERS:
             return Outcome(caption)
         after, found = without_adverts(caption, self._words, self.certainty)
-        return outcome(caption, after, f"advert: {', '.join(found)}"[:200])
+        return outcome(caption, after, f"advert: {', '.join(piece for piece, _ in found)}"[:200])
 
 
 def _content(caption: str) -> list[str]:
