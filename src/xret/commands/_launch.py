@@ -4,6 +4,7 @@ import difflib
 import importlib
 import logging
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -111,7 +112,7 @@ def launch(command: str, arguments: list[str]) -> int:
     os.environ[COMMAND] = command
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells which of its builds it loads
     task = _task(command, program=sys.argv[0])
-    sys.argv = [f"xret {command}", *_many_first(_run_folder_of_resume(arguments))]
+    sys.argv = [f"xret {command}", *_many_first([_as_meant(a) for a in _run_folder_of_resume(arguments)])]
     try:
         hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name=command)(task)()
     except KeyboardInterrupt as stop:
@@ -128,6 +129,17 @@ def _run_folder_of_resume(arguments: list[str]) -> list[str]:
     if folders and folders[-1] not in {"", "null"} and not any(a.startswith("hydra.run.dir=") for a in arguments):
         return [*arguments, f"hydra.run.dir={folders[-1]}"]
     return arguments
+
+
+def _as_meant(argument: str) -> str:
+    """Let ``index=DIR`` name a folder where an index is used, and ``query=...`` be any text, quoted or not."""
+    key, _, value = argument.partition("=")
+    if key == "index" and os.environ[COMMAND] in {"search", "serve"}:  # else Hydra looks in the group of that name
+        return f"index.path={value}"
+    if key == "query" and value and not (value[0] == value[-1] and value[0] in "'\""):
+        plain = re.sub(r"(\\*)(?='|$)", r"\1\1", value).replace("'", "\\'").replace("${", "\\${")
+        return f"query='{plain}'"
+    return argument
 
 
 def _many_first(arguments: list[str]) -> list[str]:
