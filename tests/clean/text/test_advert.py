@@ -89,6 +89,7 @@ def test_unfitted_or_on_clean_data_it_touches_nothing(english):
         ("Picture of A dog", "A dog"),
         ("A dog In Stock with Courier", "A dog"),
         ("A COUPON dog", "A dog"),
+        ("A Refund Guaranteed dog", "A dog"),
         ("A dog by Xyzzy", "A dog"),
         ("Xyzzy A dog.", "A dog."),
         ("4pcs A dog", "A dog"),
