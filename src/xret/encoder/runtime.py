@@ -109,7 +109,7 @@ def _graph(network: nn.Module, pixels: Tensor) -> bytes:
     Raises:
         UserError: it holds an operation that ONNX does not know.
     """
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # the types of torch know paths alone
     names = [f"output{i}" for i in range(len(network(pixels)))]
     batches = {name: {0: "batch"} for name in ("pixels", *names)}
     try:
