@@ -127,7 +127,8 @@ def _graph(network: nn.Module, pixels: Tensor) -> bytes:
             )
     except (torch.onnx.OnnxExporterError, RuntimeError) as error:
         raise UserError(f"the network cannot be exported to ONNX: {error}; take runtime=torch") from error
-    return file.getvalue()
+    graph: bytes = file.getvalue()
+    return graph
 
 
 def _kept(name: str, make: Callable[[], bytes]) -> bytes:
