@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 GROUPS = (
     "fusion",
+    "hubness",
     "items",
     "adversarial",
     "adaptation",
@@ -47,8 +48,8 @@ def options():
 
 
 def go_together(a, x, b, y):
-    """Tell whether two options may meet: with items, what looks at single pictures must be off."""
-    apart = {a, b} - {"items"} <= APART.keys() if "items" in (a, b) else False
+    """Tell whether two options may meet."""
+    apart = a in APART.get(b, {}) or b in APART.get(a, {})
     return not apart or "none" in (x, y)
 
 

@@ -219,3 +219,23 @@ def killed_and_whole(fork, wait_for):
 def small(shapes):
     """Arguments of a training that takes a moment."""
     return [*SMALL, f"data.path={shapes}"]
+
+
+@pytest.fixture(scope="session")
+def index(shapes, tmp_path_factory):
+    """The folder of an index of the shapes, whose attributes are colour and shape; made once by a small run."""
+    top = tmp_path_factory.mktemp("index")
+    header, *rows = shapes.read_text().splitlines()
+    described = [f"{row},{','.join(row.split('-')[:2])}" for row in rows]
+    table = shapes.with_name("described.csv")
+    table.write_text("\n".join([f"{header},colour,shape", *described]) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(top)
+        patch.setenv("XRET_CACHE", str(top / "cache"))
+        for command, *arguments in (
+            ["train", *SMALL, f"data.path={table}", "hydra.run.dir=run"],
+            ["embed", "run=run", "workers=0", "hydra.run.dir=vectors"],
+            ["build", "vectors=vectors", "hydra.run.dir=index"],
+        ):
+            assert launch(command, arguments) == 0
+    return top / "index"

@@ -15,7 +15,7 @@ from torchvision.transforms import v2
 
 from xret.data import svg
 from xret.data.faults import RowError
-from xret.data.reading import BrokenMedia, read_image, read_whole
+from xret.data.reading import BrokenMedia, read_cover, read_image, read_whole
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {} {}">'
 
@@ -413,3 +413,33 @@ def test_a_whole_drawing_has_the_size_that_is_asked_for_and_what_is_not_safe_is_
     (tmp_path / "b.svg").write_text(f'{lines}<image href="/etc/passwd" width="3" height="3"/></svg>')
     with pytest.raises(BrokenMedia, match="refers to"):
         read_whole(tmp_path / "b.svg", "", 512)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
+@pytest.mark.parametrize("size", [(40, 20), (30, 60)])
+def test_cover_is_where_a_transparent_picture_shows_something(save, fit, size):
+    width, height = size
+    rgba = np.zeros((height, width, 4), np.uint8)
+    rgba[height // 4 : height // 2, width // 4 : width // 2] = (0, 0, 0, 255)
+    path = save(Image.fromarray(rgba))
+    cover = read_cover(path, "", 32, fit)
+    assert cover.shape == (32, 32)
+    assert np.abs(cover - (1 - read_image(path, "", 32, fit)[0] / 255)).max() < 0.02
+
+
+def test_cover_of_a_drawing_is_what_is_drawn(save):
+    path = save(HEAD.format(10, 10) + '<rect x="2" y="2" width="4" height="8" fill="white"/></svg>')
+    cover = read_cover(path, "", 50, "crop")
+    assert cover.mean() == pytest.approx(0.32, abs=0.01)
+    assert cover[30, 20] == 1
+    assert cover[5, 5] == 0
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_picture_without_transparency_has_no_cover(save, mode):
+    assert read_cover(save(smooth(20, 20).convert(mode)), "", 16, "crop") is None
+
+
+def test_cover_of_a_broken_file_is_refused(save):
+    with pytest.raises(BrokenMedia):
+        read_cover(save(b"no picture"), "", 16, "crop")

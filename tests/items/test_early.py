@@ -5,7 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from xret.encoder.projection.linear import Linear
+from xret.items._present import sampled
 from xret.items.early import Early
+from xret.items.intermediate import Intermediate
 
 WIDTHS = {"image": 6, "title": 4}
 
@@ -57,6 +59,7 @@ def test_an_item_may_have_a_single_part():
     ("changes", "message"),
     [
         ({"layers": 0}, "layers > 0"),
+        ({"sample": 0}, "sample must be at least 1"),
         ({"heads": 3}, "multiple of heads"),
         ({"dropout": -0.1}, "dropout"),
         ({"width": 0}, "width > 0"),
@@ -66,3 +69,32 @@ def test_an_item_may_have_a_single_part():
 def test_rejects_what_makes_no_network(changes, message):
     with pytest.raises(ValueError, match=message):
         early(**changes)
+
+
+@pytest.mark.parametrize("fuser", [Early, Intermediate])
+def test_a_step_of_training_reads_some_tokens_of_each_part_and_measuring_all(fuser):
+    torch.manual_seed(0)
+    projections = {"image": Linear(5, dim=3), "title": Linear(2, dim=3)}
+    small = fuser(projections, WIDTHS, width=8, heads=2, dropout=0.0, input_dropout=0.0, drop=0.0, sample=2)
+    read = {mode: [tokens_read(small.train(mode), seed) for seed in range(12)] for mode in (True, False)}
+    assert {tuple(map(len, r)) for r in read[False]} == {(4, 3)}
+    assert {tuple(map(len, r)) for r in read[True]} == {(2, 2)}
+    assert len({tuple(r[0]) for r in read[True]}) > 1  # drawn anew
+
+
+def tokens_read(fuser, seed):
+    """The places of image and title tokens that have an influence on the item."""
+    vectors, present, tokens = item()
+    torch.manual_seed(seed)
+    leaves = {part: table.requires_grad_() for part, (table, _) in tokens.items()}
+    (fuser(vectors, present, {part: (leaf, None) for part, leaf in leaves.items()}) * torch.rand(3)).sum().backward()
+    return [tuple(leaf.grad.abs().sum(dim=(0, 2)).nonzero().flatten().tolist()) for leaf in leaves.values()]
+
+
+def test_a_mask_goes_with_the_tokens_that_are_drawn():
+    torch.manual_seed(0)
+    tokens = torch.arange(40.0).view(1, 40, 1)
+    drawn, mask = sampled({"title": (tokens, tokens[..., 0] % 3 == 0)}, 12)["title"]
+    assert drawn.shape == (1, 12, 1)
+    assert torch.equal(mask, drawn[..., 0] % 3 == 0)
+    assert torch.equal(drawn, drawn.sort(dim=1).values)

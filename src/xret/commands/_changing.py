@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from xret._errors import UserError
 from xret.commands._assembly import build, refuse_strangers, trusted
+from xret.commands._hubs import relearn
 from xret.commands._parity import FILE
 from xret.commands._shards import checked
 from xret.run.index_folder import ITEMS, IndexFacts, IndexFolder
@@ -55,7 +56,7 @@ def _write(
     facts = IndexFolder.facts(version)
     if vectors is not None:
         _same(folder, facts, vectors, vectors.facts())
-    refuse_strangers(facts.index, trusted(cfg.trust))
+    refuse_strangers([facts.index, facts.hubness], trusted(cfg.trust))
     index: Any = build(OmegaConf.create(facts.index), "index")
     index.load(version)
     items = pq.read_table(version / ITEMS)
@@ -77,6 +78,8 @@ def _write(
         index.add(shards)
         items = pa.concat_tables([items, new])
     index.save(path)
+    if facts.hubness:
+        relearn(path, facts.hubness, version, out, index, shards if vectors is not None else ())
     pq.write_table(items, path / ITEMS)
     print(f"{added} put in, {len(out)} taken out: {len(items)} items")
     return _told(path, facts, len(items), added, len(out), vectors)

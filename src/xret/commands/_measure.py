@@ -1,6 +1,6 @@
 """Vectors of a split, what they achieve, and what stands beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from xret.commands._sources import Provider
 from xret.data.manifest import media_path
 from xret.data.parts import BESIDE, ITEM
 from xret.data.reading import BrokenMedia, read_image
-from xret.metric import Tasks
-from xret.metric.evaluate import Evaluation, SecondStage, evaluate
+from xret.metric import TaskLike, Tasks
+from xret.metric.evaluate import Evaluation, SecondStage, Vectors, evaluate
 from xret.metric.ridge import RidgeBaseline, ridge_baseline
 from xret.metric.top_k import top_k
 from xret.model.dual_encoder import DualEncoder
@@ -54,7 +54,7 @@ def with_mean_mrr(values: Mapping[str, float]) -> dict[str, float]:
 
 def measure(
     tasks: Tasks,
-    vectors: Mapping[str, np.ndarray],
+    vectors: Vectors | Callable[[TaskLike], Vectors],
     seed: int,
     second: SecondStage | None = None,
     report: str = "first",
@@ -63,7 +63,7 @@ def measure(
 
     Args:
         tasks: of a split.
-        vectors: modality -> (N, D) unit vectors of its items.
+        vectors: modality -> (N, D) unit vectors of its items; or a task -> those that it is measured by.
         seed: of the bootstrap.
         second: its figures stand beside those of the vectors, as "text_to_image/reranked_recall_at_1" and so on.
         report: "reranked" gives its figures the plain names too, and calls those of the vectors
@@ -74,15 +74,15 @@ def measure(
         return first
     again = _with_mean_mrr(evaluate(tasks, vectors, seed=seed, second=second))
     if report == "first":
-        return _beside(first, again, "reranked_")
-    return _beside(_beside(again, first, "first_"), again, "reranked_")
+        return beside(first, again, "reranked_")
+    return beside(beside(again, first, "first_"), again, "reranked_")
 
 
 def _with_mean_mrr(result: Evaluation) -> Evaluation:
     return Evaluation(with_mean_mrr(result.values), result.per_query)
 
 
-def _beside(plain: Evaluation, other: Evaluation, prefix: str) -> Evaluation:
+def beside(plain: Evaluation, other: Evaluation, prefix: str) -> Evaluation:
     """Return figures with those of another system beside them; what does not depend on the system stands there once."""
     values = {}
     for name, value in other.values.items():
@@ -104,7 +104,11 @@ def arrays(evaluation: Evaluation, split: str) -> dict[str, np.ndarray]:
 
 
 def picture(
-    prepared: Prepared, split: str, tasks: Tasks, vectors: Mapping[str, np.ndarray], result: Evaluation
+    prepared: Prepared,
+    split: str,
+    tasks: Tasks,
+    vectors: Vectors | Callable[[TaskLike], Vectors],
+    result: Evaluation,
 ) -> bytes | None:
     """Draw the best and the worst queries from text to image with their first five answers; None without pictures.
 
@@ -115,11 +119,12 @@ def picture(
     if task is None:
         return None
     items, _ = prepared.split(split)
+    given = vectors(task) if callable(vectors) else vectors
     table = result.per_query[task.name]
     first = 1 / table["mrr"][: len(task.queries)]
     best, worst = best_and_worst(first, _SHOWN)
     chosen = [*best, *worst]
-    found, _ = top_k(vectors["text"][task.queries[chosen]], vectors[task.target][task.targets], 5)
+    found, _ = top_k(given["text"][task.queries[chosen]], given[task.target][task.targets], 5)
     rows = []
     for query, targets in zip(chosen, found.tolist(), strict=True):
         offsets, columns, _ = task.relevance

@@ -8,14 +8,17 @@ from omegaconf import DictConfig
 from xret._errors import UserError
 
 APART = {
-    "fusion": "a second stage reads the tokens of one picture",
-    "adversarial": "an attack moves the inputs of one picture or text",
-    "adaptation": "a target domain has no items",
-    "augmentation": "what is changed is a single picture or text",
-    "distillation": "a teacher gives vectors of single pictures and texts",
-    "retention": "the second data set has no items",
+    "items": {
+        "fusion": "a second stage reads the tokens of one picture",
+        "adversarial": "an attack moves the inputs of one picture or text",
+        "adaptation": "a target domain has no items",
+        "augmentation": "what is changed is a single picture or text",
+        "distillation": "a teacher gives vectors of single pictures and texts",
+        "retention": "the second data set has no items",
+    },
+    "hubness": {"fusion": "a second stage orders the first answers of plain scores"},
 }
-"""Switches that do not go with ``items``, and why."""
+"""Switch -> those that do not go with it, and why."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,12 @@ def needs_tokens(cfg: DictConfig) -> bool:
 
 def check_together(cfg: DictConfig) -> None:
     """Raise UserError where two switches are on that do not go together."""
-    for name, why in APART.items() if has_items(cfg) else ():
-        if cfg.get(name):
-            raise UserError(f"items and {name} do not go together, {why}; take {name}={_off(name)}, or items=none")
+    for switch, others in APART.items():
+        for name, why in others.items() if cfg.get(switch) else ():
+            if cfg.get(name):
+                raise UserError(
+                    f"{switch} and {name} do not go together, {why}; take {name}={_off(name)}, or {switch}=none"
+                )
 
 
 def _off(name: str) -> str:

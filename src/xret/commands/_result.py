@@ -1,7 +1,7 @@
 """What a training came to: its figures on each split, its cost, its record."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from xret._errors import UserError
 from xret.commands._assembly import Prepared
 from xret.commands._distillation import distils, teacher
 from xret.commands._fit import Fit, begin_tracking
+from xret.commands._hubness import correction
 from xret.commands._made import load
 from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, picture, require
 from xret.commands._parts import by_parts
@@ -18,7 +19,8 @@ from xret.commands._rerank import Mix, SecondStage, latency_ms
 from xret.commands._retention import Retention
 from xret.commands._target import NAME, measure_target
 from xret.commands._wise import settle
-from xret.metric import Tasks
+from xret.metric import TaskLike, Tasks
+from xret.metric.evaluate import Evaluation, Vectors
 from xret.run import report, tracking
 from xret.run.cost import cost
 from xret.run.figures import curves
@@ -95,6 +97,7 @@ def finish(
     asked = {s: require(of_split(protocol, s), prepared.split(s)[0], s) for s in _splits(cfg)}
     baseline = Ridge(prepared, asked["val"]) if cfg.trial is None else None  # the same for all trials of a sweep
     taught = teacher(cfg, prepared) if distils(cfg) else None
+    hubs = correction(cfg, model, prepared)
     mix: Mix | None = None
     second: SecondStage | None = None
     for split, tasks in asked.items():
@@ -102,7 +105,9 @@ def finish(
         if model.matcher is not None:
             second = SecondStage(model, prepared, split, tasks, vectors, cfg.fusion.rerank_k)
             mix = second.mix = mix or second.choose(cfg.fusion.share)  # val comes first
-        result = measure(tasks, vectors, cfg.seed, second, cfg.fusion.report if second else "first")
+        shown = vectors if hubs is None else hubs.of(vectors)
+        result = measure(tasks, shown, cfg.seed, second, cfg.fusion.report if second else "first")
+        result = result if hubs is None else hubs.beside(result, tasks, vectors, cfg.seed)
         metrics |= by_parts(model, prepared, split, tasks, vectors, result)
         values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
         if taught is not None:
@@ -117,7 +122,7 @@ def finish(
         queries |= arrays(found, NAME)
     record.write_arrays("per_query.npz", queries)
     if _detailed(cfg):
-        _draw(record, prepared, split, tasks, vectors, result)
+        _draw(record, prepared, split, tasks, shown, result)
     metrics |= {name: float(value) for name, value in model.report().items()}
     metrics["best_epoch"] = float(fit.checkpoints.best_epoch)
     if mix is not None:
@@ -155,8 +160,8 @@ def _draw(
     prepared: Prepared,
     split: str,
     tasks: Tasks,
-    vectors: Mapping[str, np.ndarray],
-    result: Any,  # noqa: ANN401 - an Evaluation
+    vectors: Vectors | Callable[[TaskLike], Vectors],
+    result: Evaluation,
 ) -> None:
     """Write the picture of answers, where there are pictures."""
     drawn = picture(prepared, split, tasks, vectors, result)

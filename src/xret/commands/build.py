@@ -69,6 +69,7 @@ def _target(asked: str | None, facts: "Facts") -> str:
 def _write(path: Path, index: Any, vectors: "VectorFolder", target: str, cfg: DictConfig) -> "IndexFacts":  # noqa: ANN401
     import pyarrow.parquet as pq
 
+    from xret.commands._hubs import bank, learn
     from xret.commands._parity import Asked, measured, table
     from xret.commands._shards import checked
     from xret.run.index_folder import ITEMS, IndexFacts
@@ -87,9 +88,12 @@ def _write(path: Path, index: Any, vectors: "VectorFolder", target: str, cfg: Di
     parity = measured(index, shards, asked, cfg.parity, seconds, path)
     print(table(parity))
     pq.write_table(items, path / ITEMS)
-    settings = OmegaConf.to_container(cfg.index, resolve=True)
-    assert isinstance(settings, dict)
-    named: dict[str, Any] = {str(key): value for key, value in settings.items()}
+    hubness = _hubness(cfg, facts)
+    queries = bank(vectors) if hubness else None
+    if hubness and queries is None:
+        log.warning("hubs stay as they are: %s holds no texts of the training split to learn them from", vectors.path)
+    if queries is not None and target != "text":
+        learn(path, hubness, queries, index, shards)
     return IndexFacts(
         run=facts.run,
         weights=facts.weights,
@@ -97,7 +101,33 @@ def _write(path: Path, index: Any, vectors: "VectorFolder", target: str, cfg: Di
         data=facts.data,
         items=len(items),
         dim=facts.dim,
-        index=named,
+        index=_plain(cfg.index),
         parity=parity,
         vectors=[str(vectors.path.resolve())],
+        hubness={} if queries is None or target == "text" else hubness,
     )
+
+
+def _hubness(cfg: DictConfig, facts: "Facts") -> dict[str, Any]:
+    """Return the settings of the correction: those asked for, else the run's own; empty where there is none.
+
+    A run that is not where it was has none; nothing of it but its config is read.
+    """
+    from xret.commands._assembly import refuse_strangers, trusted
+
+    asked = cfg.get("hubness")
+    if asked is None and (stored := Path(facts.run, "config.yaml")).is_file():
+        whole = OmegaConf.load(stored)
+        assert isinstance(whole, DictConfig)
+        asked = whole.get("hubness")
+    if "_target_" not in (asked or {}):
+        return {}
+    settings = _plain(asked)
+    refuse_strangers(settings, trusted(cfg.trust))
+    return settings
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    settings = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(settings, dict)
+    return {str(key): value for key, value in settings.items()}

@@ -25,7 +25,7 @@ def run(cfg: DictConfig) -> None:
     RunFolder.open(Path(cfg.run))  # a mistake in its name is told before the seconds that torch takes
     from xret.commands._assembly import build
     from xret.commands._measure import of_split
-    from xret.commands._needs import has_items
+    from xret.commands._needs import check_together, has_items
     from xret.commands._trained import open_run
     from xret.commands._wise import check
     from xret.run import report
@@ -40,6 +40,9 @@ def run(cfg: DictConfig) -> None:
         settings.data, settings.dirt, settings.clean = cfg.data, None, None
     if has_items(stored) and "_target_" in cfg.attack:
         raise UserError(f"attack moves the inputs of one picture or text, and {cfg.run} has items; take attack=none")
+    if cfg.get("hubness") is not None:
+        settings.hubness = cfg.hubness
+    check_together(settings)
     protocol = build(cfg.get("protocol") or stored.protocol, "protocol")
     if cfg.get("protocol") is None:
         protocol = of_split(protocol, "test" if cfg.split == "target" else cfg.split)
@@ -81,6 +84,7 @@ def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: 
     """Measure a split; on the run's own data the ridge baseline stands beside it, and where asked for an attack."""
     from xret.commands._assembly import prepare
     from xret.commands._attacked import Robust
+    from xret.commands._hubness import correction
     from xret.commands._made import load
     from xret.commands._measure import Ridge, encode_split, measure, of_split, require
     from xret.commands._needs import Needs, needs
@@ -98,7 +102,10 @@ def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: 
     if model.matcher is not None:
         second = SecondStage(model, prepared, cfg.split, tasks, vectors, settings.fusion.rerank_k)
         second.mix = Mix.load(trained.record)
-    result = measure(tasks, vectors, settings.seed, second, settings.fusion.report if second else "first")
+    hubs = correction(settings, model, prepared)
+    shown = vectors if hubs is None else hubs.of(vectors)
+    result = measure(tasks, shown, settings.seed, second, settings.fusion.report if second else "first")
+    result = result if hubs is None else hubs.beside(result, tasks, vectors, settings.seed)
     found = _Found.of(cfg.split, result)
     found.metrics |= by_parts(model, prepared, cfg.split, tasks, vectors, result)
     if second is not None and second.mix is not None:

@@ -14,12 +14,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from xret._errors import UserError
 from xret.data import svg
 from xret.data.faults import RowError
+from xret.data.fitting import WHITE, check_fit, fitted
 
 MAX_BYTES = 200_000_000
 MAX_PIXELS = 50_000_000
-FITS = ("crop", "pad", "squash")
 
-_WHITE = (255, 255, 255)
 _LONGEST = 32  # times as long as wide: drawings beyond it are drawn smaller and enlarged
 
 Image.init()  # loads all plugins; of them, none that starts another program is used
@@ -52,13 +51,56 @@ def read_image(path: Path, layer: str, image_px: int, fit: str) -> np.ndarray:
         ValueError: ``fit`` or ``layer`` is not one of these.
         BrokenMedia: the file is missing, too large, damaged or not safe to read; nothing else is raised for a file.
     """
-    if fit not in FITS:
-        raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
+    check_fit(fit)
     _check_layer(layer)
     with _one_kind_of_error():
         data = _checked(path, layer)
         picture = _draw(data, layer, image_px, fit) if _is_drawing(data) else _decode(data, image_px)
-        return np.ascontiguousarray(np.asarray(_fitted(picture, image_px, fit)).transpose(2, 0, 1))
+        return np.ascontiguousarray(np.asarray(fitted(picture, image_px, fit)).transpose(2, 0, 1))
+
+
+def decode_image(data: bytes, image_px: int, fit: str, max_pixels: int | None = None) -> np.ndarray:
+    """Read a picture that somebody sent, as `read_image` reads a file; drawings (SVG) are refused.
+
+    Args:
+        data: the bytes of the file.
+        image_px: as for `read_image`.
+        fit: as for `read_image`.
+        max_pixels: refuse larger ones; None: `MAX_PIXELS`.
+
+    Returns:
+        (3, H, W) uint8.
+
+    Raises:
+        BrokenMedia: as for `read_image`.
+    """
+    with _one_kind_of_error():
+        if _is_drawing(data):
+            raise BrokenMedia("unsafe", "drawings and markup are not read; send PNG, JPEG, WebP or GIF")
+        picture = _decode(data, image_px, MAX_PIXELS if max_pixels is None else max_pixels)
+        return np.ascontiguousarray(np.asarray(fitted(picture, image_px, fit)).transpose(2, 0, 1))
+
+
+def read_small(path: Path, layer: str, longest_px: int) -> Image.Image:
+    """Read a picture in its own shape on white, RGB, not longer than ``longest_px`` on any side.
+
+    Args:
+        path: as for `read_image`.
+        layer: as for `read_image`.
+        longest_px: a smaller picture stays as it is; an SVG is drawn at this size.
+
+    Raises:
+        ValueError: ``layer`` is not "" or "line".
+        BrokenMedia: as for `read_image`.
+    """
+    _check_layer(layer)
+    with _one_kind_of_error():
+        data = _checked(path, layer)
+        if _is_drawing(data):
+            return _on_white(Image.open(io.BytesIO(svg.draw(_parsed(data, layer), longest_px, longest_px))))
+        picture = _decode(data, longest_px)
+        picture.thumbnail((longest_px, longest_px), Image.Resampling.BICUBIC)
+        return picture
 
 
 def read_whole(path: Path, layer: str, drawn_px: int) -> Image.Image:
@@ -84,6 +126,32 @@ def read_whole(path: Path, layer: str, drawn_px: int) -> Image.Image:
         else:
             picture = ImageOps.exif_transpose(_open(data))
         return picture.convert("RGBA") if _has_transparency(picture) else _on_white(picture)
+
+
+def read_cover(path: Path, layer: str, image_px: int, fit: str) -> np.ndarray | None:
+    """Read how much of each pixel of a square a picture covers: its transparency, brought to size as its colours are.
+
+    Args:
+        path: as for `read_image`.
+        layer: as for `read_image`.
+        image_px: as for `read_image`.
+        fit: as for `read_image`.
+
+    Returns:
+        (H, W) float32 in [0, 1], H = W = image_px; 0 where `read_image` shows nothing but white. None: nothing is
+        transparent.
+
+    Raises:
+        ValueError: as for `read_image`.
+        BrokenMedia: as for `read_image`.
+    """
+    check_fit(fit)
+    picture = read_whole(path, layer, 2 * image_px)
+    if picture.mode != "RGBA" or picture.getchannel("A").getextrema()[0] == 255:
+        return None
+    missing = ImageOps.invert(picture.getchannel("A"))  # white where nothing is, as the margins of a fit are
+    square = np.asarray(fitted(Image.merge("RGB", [missing] * 3), image_px, fit))[..., 0]
+    return 1 - square.astype(np.float32) / 255
 
 
 @contextmanager
@@ -132,7 +200,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Open a picture by its header alone."""
     try:
         picture = Image.open(io.BytesIO(data), formats=_FORMATS)
@@ -140,13 +208,13 @@ def _open(data: bytes) -> Image.Image:
         raise BrokenMedia("undecodable", "not a picture in a format that is read") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         picture = None
-    if picture is None or picture.width * picture.height > MAX_PIXELS:
-        raise BrokenMedia("too_large", f"more than {MAX_PIXELS:,} pixels")
+    if picture is None or picture.width * picture.height > max_pixels:
+        raise BrokenMedia("too_large", f"more than {max_pixels:,} pixels")
     return picture
 
 
-def _decode(data: bytes, image_px: int) -> Image.Image:
-    picture = _open(data)
+def _decode(data: bytes, image_px: int, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    picture = _open(data, max_pixels)
     if picture.format in ("JPEG", "MPO"):
         scale = 2 * image_px / min(picture.size)  # twice the size needed, so that the resampling still decides
         picture.draft(None, (round(picture.width * scale), round(picture.height * scale)))
@@ -185,29 +253,6 @@ def _on_white(picture: Image.Image) -> Image.Image:
         return Image.fromarray(grey.clip(0, 255).round().astype(np.uint8)).convert("RGB")
     if _has_transparency(picture):
         picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, (*_WHITE, 255))
+        white = Image.new("RGBA", picture.size, (*WHITE, 255))
         return Image.alpha_composite(white, picture).convert("RGB")
     return picture.convert("RGB")
-
-
-def _fitted(picture: Image.Image, image_px: int, fit: str) -> Image.Image:
-    width, height = picture.size
-    square = (image_px, image_px)
-    if fit == "squash":
-        return _resized(picture, square, (0, 0, width, height))
-    if fit == "crop":
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        return _resized(picture, square, (left, top, left + side, top + side))
-    scale = image_px / max(width, height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    canvas = Image.new("RGB", square, _WHITE)
-    corner = ((image_px - size[0]) // 2, (image_px - size[1]) // 2)
-    canvas.paste(_resized(picture, size, (0, 0, width, height)), corner)
-    return canvas
-
-
-def _resized(picture: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
-    if picture.size == size and box == (0, 0, *size):
-        return picture
-    return picture.resize(size, Image.Resampling.BICUBIC, box=box)

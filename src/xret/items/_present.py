@@ -1,11 +1,11 @@
-"""Which parts of an item count."""
+"""Which parts of an item count, and which of their tokens are read."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from xret.items import Present
+from xret.items import Present, Tokens
 
 
 def stacked(present: Present, parts: Sequence[str]) -> Tensor:
@@ -31,3 +31,30 @@ def check_drop(drop: float) -> float:
     if not 0 <= drop < 1:
         raise ValueError(f"drop must be in [0, 1), a share of the parts that is left out in training, got {drop}")
     return drop
+
+
+def sampled(tokens: Tokens, count: int | None) -> Tokens:
+    """Return the tokens of each part at ``count`` places drawn anew, in order, the same for all items.
+
+    Source: Li et al. 2023, FLIP, https://arxiv.org/abs/2212.00794 (sec. 3; there each picture has places of its own).
+
+    Args:
+        tokens: see the package.
+        count: places per part; None, or more than there are: all.
+    """
+    return {part: _drawn(*held, count) for part, held in tokens.items()}
+
+
+def _drawn(tokens: Tensor, mask: Tensor | None, count: int | None) -> tuple[Tensor, Tensor | None]:
+    length = tokens.shape[1]
+    if count is None or length <= count:
+        return tokens, mask
+    places = torch.randperm(length, device=tokens.device)[:count].sort().values
+    return tokens[:, places], None if mask is None else mask[:, places]
+
+
+def check_sample(sample: int | None) -> int | None:
+    """Return how many tokens of a part are read in training, or raise ValueError unless it is positive or None."""
+    if sample is not None and sample < 1:
+        raise ValueError(f"sample must be at least 1 token of a part, or null for all, got {sample}")
+    return sample

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from xret._attention import Block
 from xret._reader import mask_of, readers
 from xret.items import Present, Tokens, Vectors
+from xret.items._present import check_sample, sampled
 from xret.items.late import Late
 
 
@@ -35,6 +36,7 @@ class Early(nn.Module):
         input_dropout: of the channels of the tokens that come in, in [0, 1).
         share: starting value of s.
         drop: see `Late`.
+        sample: tokens of each part that are read in a step of training, drawn anew; None: all, as in measuring.
 
     Raises:
         ValueError: an argument is outside what is stated here, or projections and widths name other parts.
@@ -53,6 +55,7 @@ class Early(nn.Module):
         input_dropout: float = 0.5,
         share: float = 0.1,
         drop: float = 0.1,
+        sample: int | None = 12,
     ) -> None:
         super().__init__()
         if layers < 1 or not 0 <= dropout < 1:
@@ -60,6 +63,7 @@ class Early(nn.Module):
         if set(projections) != set(widths):
             raise ValueError(f"projections and widths must name the same parts, got {[*projections]} and {[*widths]}")
         self.late = Late(projections, drop)
+        self.sample = check_sample(sample)
         self.dim = self.late.dim
         self.readers = readers({part: widths[part] for part in self.late.parts}, width, input_dropout, least=1)
         self.modality = nn.ParameterDict({part: nn.Parameter(0.02 * torch.randn(width)) for part in self.late.parts})
@@ -76,6 +80,7 @@ class Early(nn.Module):
     def forward(self, vectors: Vectors, present: Present, tokens: Tokens) -> Tensor:
         """Return (B, D)."""
         counted = self.late.counted(present)
+        tokens = sampled(tokens, self.sample if self.training else None)
         sequence = [self.start.expand(len(counted), -1, -1)]
         mask = [counted.new_ones(len(counted), 1)]
         for place, part in enumerate(self.late.parts):

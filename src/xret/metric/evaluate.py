@@ -18,6 +18,9 @@ RSUM_PARTS = tuple(f"recall_at_{k}" for k in KS)
 SecondStage = Callable[[TaskLike, np.ndarray], np.ndarray]
 """(task, ranks (P,) of the first stage) -> ranks (P,) in the end."""
 
+Vectors = Mapping[str, np.ndarray]
+"""Modality -> (N, D) float32 of all items, as the tasks' positions count them."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -46,7 +49,7 @@ class _Fold:
 
 def evaluate(
     tasks: Tasks,
-    vectors: Mapping[str, np.ndarray],
+    vectors: Vectors | Callable[[TaskLike], Vectors],
     *,
     resamples: int = 1000,
     confidence: float = 0.95,
@@ -67,7 +70,7 @@ def evaluate(
 
     Args:
         tasks: of a protocol; all folds of all directions.
-        vectors: modality -> (N, D) float32 unit vectors of all items, as the tasks' positions count them.
+        vectors: unit vectors; or a task -> those that it is measured by, of any length.
         resamples: bootstrap samples; 0 leaves the intervals out.
         confidence: of the intervals, in (0, 1).
         seed: of the bootstrap.
@@ -85,12 +88,13 @@ def evaluate(
         raise ValueError("evaluate needs at least one task, got none")
     directions: dict[str, list[_Fold]] = defaultdict(list)
     for task in tasks:
-        missing = {task.query, task.target} - vectors.keys()
+        given = vectors(task) if callable(vectors) else vectors
+        missing = {task.query, task.target} - given.keys()
         if missing:
-            raise ValueError(f"{task.name} needs vectors of {sorted(missing)}, got those of {sorted(vectors)}")
+            raise ValueError(f"{task.name} needs vectors of {sorted(missing)}, got those of {sorted(given)}")
         ranks = ranks_from_vectors(
-            vectors[task.query],
-            vectors[task.target],
+            given[task.query],
+            given[task.target],
             task.relevance,
             task.queries,
             task.targets,

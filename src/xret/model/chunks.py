@@ -21,7 +21,7 @@ class Chunks:
 
     The backward pass computes each chunk again, with the random numbers of the first time, so that dropout is the same.
     The gradient is that of the whole batch: the loss sees all vectors at once. Only what dropout draws differs from a
-    batch in one piece. Costs one more forward pass.
+    batch in one piece. Costs one more forward pass of all chunks but the last, whose gradient is due first: it is kept.
 
     Same mathematics as GradCache: Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited
     Setup, https://arxiv.org/abs/2101.06983 (sec. 3.2); here as checkpoints of autograd (Chen et al. 2016,
@@ -63,8 +63,9 @@ class Chunks:
             encoded = encode(dict(zip(names, tensors, strict=True)))
             return tuple(encoded) if keep else (encoded.vector,)
 
-        splits = (torch.split(tensor, self.size) for tensor in inputs.values())
-        parts = [checkpoint(part, *tensors, use_reentrant=False) for tensors in zip(*splits, strict=True)]
+        *early, last = zip(*(torch.split(tensor, self.size) for tensor in inputs.values()), strict=True)
+        parts = [checkpoint(part, *tensors, use_reentrant=False) for tensors in early]
+        parts.append(part(*last))
         vector, *rest = (None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True))
         return Encoded(cast(Tensor, vector), *rest)
 

@@ -82,11 +82,15 @@ def size(what: Movable, to: Tensor) -> Tensor:
 
 @contextmanager
 def still(model: nn.Module) -> Iterator[None]:
-    """Put a model in eval mode, and afterwards every part of it back into the mode it was in."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    """Put a model in eval mode, and afterwards every part of it back into the mode it was in.
+
+    Only what is in train mode is touched: `eval` on the many parts of frozen encoders took a quarter of an attack.
+    """
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
     try:
         yield
     finally:
-        for module, mode in modes:
-            module.training = mode
+        for module in training:
+            module.training = True

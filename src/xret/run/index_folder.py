@@ -34,6 +34,7 @@ class IndexFacts:
         normalised: the vectors have norm 1, and so must queries.
         vectors: folders that the vectors came from, absolute, in order.
         files: name -> SHA-256 of each file of the version but this one.
+        hubness: settings of the correction whose figures stand beside the index; empty: there is none.
     """
 
     run: str
@@ -48,6 +49,7 @@ class IndexFacts:
     normalised: bool = True
     vectors: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    hubness: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for known in fields(self):

@@ -38,8 +38,10 @@ def table(metrics: Mapping[str, float], split: str, beside: Mapping[str, str] | 
         prefix = f"{split}/{direction}/"
         again = f"re-ranked top {metrics.get('rerank_k', 0):.0f}"
         whole = f"{prefix}first_recall_at_1" in metrics  # the plain names hold the figures of both stages together
-        lines.append(_line(direction.replace("_to_", " → ") + whole * f", {again}", prefix, "", metrics))
+        how = f", {again}" * whole + ", hubs lowered" * (f"{prefix}plain_recall_at_1" in metrics)
+        lines.append(_line(direction.replace("_to_", " → ") + how, prefix, "", metrics))
         stage = {"first_": "first stage"} if whole else {"reranked_": again}
+        stage |= {"plain_": "plain scores"}
         for kind, name in {**stage, **kinds}.items():
             if f"{prefix}{kind}recall_at_1" in metrics:
                 lines.append(_line(f"&nbsp; {name}", prefix, kind, metrics))

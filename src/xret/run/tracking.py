@@ -1,13 +1,18 @@
 """The same record in MLflow, so that `mlflow ui` shows runs side by side."""
 
+import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import MLFlowLogger
 
 from xret.data.manifest import Manifest
 from xret.run.folder import RunFolder
+from xret.run.store import SQLITE
+
+log = logging.getLogger(__name__)
 
 _PARAM_CHARS = 500
 
@@ -85,3 +90,34 @@ def params_of(config: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+def add_artifacts(source: RunFolder, out: RunFolder, place: str, tracking_uri: str) -> None:
+    """Add the files of a folder to the MLflow run of a training; where its store is not at hand, say so and go on.
+
+    A run folder may come from elsewhere: a store that it names is used only when it is the one at hand.
+
+    Args:
+        source: the run that was trained, with ``mlflow.json``.
+        out: whose files become artifacts.
+        place: the folder among the artifacts of the run.
+        tracking_uri: the store at hand.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    told = source.read_json("mlflow.json")
+    if not isinstance(told, dict) or told.get("tracking_uri") != tracking_uri:
+        log.info("the training is recorded in another MLflow store; set tracker.tracking_uri to add this to it")
+        return
+    if tracking_uri.startswith(SQLITE) and not Path(tracking_uri.removeprefix(SQLITE)).exists():
+        log.info("the training is recorded in %s, which is gone", tracking_uri)
+        return
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    client = MlflowClient(tracking_uri=tracking_uri)
+    try:
+        for path in sorted(out.path.iterdir()):
+            if path.is_file() and not path.name.startswith("."):
+                client.log_artifact(str(told.get("run_id")), str(path), place)
+    except (MlflowException, OSError) as error:
+        log.warning("not added to MLflow: %s", str(error).splitlines()[0])
