@@ -41,9 +41,18 @@ def test_a_run_reports_both_figures_and_evaluate_repeats_either(xret, small):
     }
 
 
-def test_it_does_not_go_with_a_second_stage(xret, small):
-    code, _, err = xret("train", *small, "hubness=csls", "fusion=late")
-    assert (code, "hubness and fusion do not go together" in err) == (2, True)
+def test_a_second_stage_orders_the_answers_of_the_corrected_scores(xret, small):
+    settings = ["hubness=csls", "fusion=late", "fusion.rerank_k=3", "leaks=off"]
+    code, _, err = xret("train", *small, *settings, "hydra.run.dir=both")
+    assert code == 0, err
+    metrics, name = read("both"), "test/text_to_image"
+    assert metrics[f"{name}/recall_at_5"] == metrics[f"{name}/reranked_recall_at_5"]  # three candidates leave it
+    assert metrics[f"{name}/plain_mrr"] != metrics[f"{name}/first_mrr"]
+    assert xret("evaluate", "run=both", "hydra.run.dir=again")[0] == 0
+    again = read("again")
+    assert {n: v for n, v in again.items() if n.startswith(name)} == {
+        n: v for n, v in metrics.items() if n.startswith(name)
+    }
 
 
 def test_each_direction_has_the_bank_of_those_who_ask_and_no_query_of_the_split_changes_it():

@@ -16,7 +16,6 @@ APART = {
         "distillation": "a teacher gives vectors of single pictures and texts",
         "retention": "the second data set has no items",
     },
-    "hubness": {"fusion": "a second stage orders the first answers of plain scores"},
 }
 """Switch -> those that do not go with it, and why."""
 

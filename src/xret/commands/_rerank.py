@@ -1,7 +1,7 @@
 """The second stage: the first answers of the dual encoder, ordered anew by its matcher."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from xret.commands._assembly import Prepared
 from xret.metric import TaskLike, Tasks
+from xret.metric.evaluate import Vectors
 from xret.metric.ranks import ranks_from_vectors
 from xret.metric.rerank import reranked
 from xret.metric.retrieval import per_query
@@ -70,7 +71,7 @@ class Candidates:
     Attributes:
         task: which was asked.
         found: (Q, K) int64, positions among the task's targets.
-        cosines: (Q, K) float32, of the first stage.
+        cosines: (Q, K) float32, scores of the first stage.
         logits: (Q, K) float32, of the matcher.
     """
 
@@ -88,7 +89,7 @@ class SecondStage:
         prepared: the data, with tokens.
         split: "val" or "test".
         tasks: of that split.
-        vectors: modality -> (N, D) unit vectors of its items.
+        vectors: what the first stage compares: modality -> (N, D) of its items, or a task -> its own.
         k: candidates per query.
     """
 
@@ -98,7 +99,7 @@ class SecondStage:
         prepared: Prepared,
         split: str,
         tasks: Tasks,
-        vectors: Mapping[str, np.ndarray],
+        vectors: Vectors | Callable[[TaskLike], Vectors],
         k: int,
     ) -> None:
         sides = read_split(model, prepared, split)
@@ -106,8 +107,12 @@ class SecondStage:
         self.candidates = [self._candidates(model, task) for task in tasks]
         self.mix: Mix | None = None
 
+    def _of(self, task: TaskLike) -> Vectors:
+        return self.vectors(task) if callable(self.vectors) else self.vectors
+
     def _candidates(self, model: DualEncoder, task: TaskLike) -> Candidates:
-        found, cosines = top_k(self.vectors[task.query][task.queries], self.vectors[task.target][task.targets], self.k)
+        vectors = self._of(task)
+        found, cosines = top_k(vectors[task.query][task.queries], vectors[task.target][task.targets], self.k)
         queries, targets = (
             self.sides[m].at(torch.from_numpy(rows).to(self.sides[m].vector.device))
             for m, rows in ((task.query, task.queries), (task.target, task.targets))
@@ -131,8 +136,8 @@ class SecondStage:
         return self.mix
 
     def _first_ranks(self, task: TaskLike) -> np.ndarray:
-        vectors = self.vectors[task.query], self.vectors[task.target]
-        return ranks_from_vectors(*vectors, task.relevance, task.queries, task.targets)
+        vectors = self._of(task)
+        return ranks_from_vectors(vectors[task.query], vectors[task.target], task.relevance, task.queries, task.targets)
 
     def _mean_mrr(self, mix: Mix, firsts: list[np.ndarray]) -> float:
         found = []

@@ -102,10 +102,10 @@ def finish(
     second: SecondStage | None = None
     for split, tasks in asked.items():
         vectors = encode_split(model, prepared, split)
-        if model.matcher is not None:
-            second = SecondStage(model, prepared, split, tasks, vectors, cfg.fusion.rerank_k)
-            mix = second.mix = mix or second.choose(cfg.fusion.share)  # val comes first
         shown = vectors if hubs is None else hubs.of(vectors)
+        if model.matcher is not None:
+            second = SecondStage(model, prepared, split, tasks, shown, cfg.fusion.rerank_k)
+            mix = second.mix = mix or second.choose(cfg.fusion.share)  # val comes first
         result = measure(tasks, shown, cfg.seed, second, cfg.fusion.report if second else "first")
         result = result if hubs is None else hubs.beside(result, tasks, vectors, cfg.seed)
         metrics |= by_parts(model, prepared, split, tasks, vectors, result)

@@ -98,12 +98,12 @@ def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: 
         prepared = with_noise(settings, prepared)  # the baseline is fitted on what the run was trained on
     tasks = require(protocol, prepared.split(cfg.split)[0], cfg.split)
     vectors = encode_split(model, prepared, cfg.split)
-    second: SecondStage | None = None
-    if model.matcher is not None:
-        second = SecondStage(model, prepared, cfg.split, tasks, vectors, settings.fusion.rerank_k)
-        second.mix = Mix.load(trained.record)
     hubs = correction(settings, model, prepared)
     shown = vectors if hubs is None else hubs.of(vectors)
+    second: SecondStage | None = None
+    if model.matcher is not None:
+        second = SecondStage(model, prepared, cfg.split, tasks, shown, settings.fusion.rerank_k)
+        second.mix = Mix.load(trained.record)
     result = measure(tasks, shown, settings.seed, second, settings.fusion.report if second else "first")
     result = result if hubs is None else hubs.beside(result, tasks, vectors, settings.seed)
     found = _Found.of(cfg.split, result)
