@@ -26,7 +26,14 @@ pytestmark = pytest.mark.slow
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 COLOURS = ("red", "green", "blue", "purple", "orange", "black", "brown", "navy")
-QUICK = ("workers=0", "clean.text.language=null", "clean.text.spelling=null", "clean.image.watermark=null")
+QUICK = (
+    "workers=0",
+    "clean.text.advert=null",
+    "clean.text.language=null",
+    "clean.text.spelling=null",
+    "clean.image.marks=null",
+    "clean.image.watermark=null",
+)
 
 
 @pytest.fixture
@@ -409,3 +416,15 @@ def test_misfits_are_scored_by_the_vectors_of_an_encoder(xret, shapes):
     assert {c["row"] for c in found} & swapped
     assert not any(c["applied"] for c in found)
     assert rows("out/pairs.csv") == rows("without/pairs.csv")
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_told_and_stays(xret, dirty):
+    lines = dirty.read_text().splitlines()
+    first = lines[1].split(",")[0]
+    dirty.write_text(dirty.read_text().replace(lines[1].split(",")[2], "=1+A1"))
+    code, out, err = xret("clean", "data=table", f"data.path={dirty}", *QUICK, "clean.image=null", "hydra.run.dir=out")
+    assert code == 0, err
+    told = [c for c in trail("out") if c["step"] == "formula"]
+    assert [(c["row"], c["before"], c["after"], c["applied"]) for c in told] == [(first, "=1+A1", "'=1+A1", False)]
+    assert [row["text"] for row in rows("out/pairs.csv") if row["id"] == first] == ["=1+A1"]
+    assert "| formula | text | 0 | 0 | 1 | 0 |" in out

@@ -52,6 +52,18 @@ def test_broken_pictures_are_named_and_zero_and_harm_no_other(colours, mean_colo
     assert np.array_equal(read[kept, :, 4, 4], table[kept])
 
 
+def test_numbers_of_another_runtime_are_another_entry(colours, mean_colour):
+    root, refs, _ = colours(3)
+    cache = FeatureCache(root / "cache")
+    fresh = []
+    for runtime in (None, "torch", "onnx", "openvino", "onnx"):
+        encoder = mean_colour()
+        if runtime is not None:
+            encoder.runtime = runtime
+        fresh.append(features(encoder, items("image", refs), root, cache, workers=0).fresh)
+    assert fresh == [True, False, True, True, False]
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_pictures_come_by_the_batch_in_their_order_and_broken_ones_are_named(colours, workers):
     root, refs, table = colours(7)

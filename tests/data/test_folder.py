@@ -167,3 +167,29 @@ def test_levels_must_be_different_names():
         Folder("x", folders=["kind", "kind"])
     with pytest.raises(ValueError, match="list of different names"):
         Folder("x", folders="split")
+
+
+def test_to_embed_a_picture_needs_no_caption(tmp_path):
+    files = {"a.jpg": "p", "b.jpg": "p", "b.txt": "\n \n", "c.jpg": "p", "c.txt": "one\ntwo", "d.jpg": "p"}
+    files |= {"d.txt": b"caf\xe9", "e.txt": "a caption without a picture", "train/f.jpg": "p"}
+    manifest = Folder(write(tmp_path, files), folders=["kind"]).load_unpaired()
+    assert [(r.id, r.group, dict(r.inputs)) for r in manifest.rows] == [
+        ("a.jpg", "a", {"image": "a.jpg"}),
+        ("b.jpg", "b", {"image": "b.jpg"}),
+        ("c.jpg.0", "c", {"image": "c.jpg", "text": "one"}),
+        ("c.jpg.1", "c", {"image": "c.jpg", "text": "two"}),
+        ("d.jpg", "d", {"image": "d.jpg"}),
+        ("train/f.jpg", "train/f", {"image": "train/f.jpg"}),
+    ]
+    assert rejected(manifest) == {"d.jpg": "encoding"}
+    assert all(row.split for row in manifest.rows)
+    assert manifest.rows[5].attributes == {"kind": "train"}
+    assert {r.id for r in Folder(str(tmp_path)).load().rows} == {"c.jpg.0", "c.jpg.1"}
+
+
+def test_to_embed_a_line_of_metadata_needs_no_text(tmp_path):
+    files = {"a.jpg": "p", "b.jpg": "p", "metadata.csv": "file_name,text\na.jpg,\nb.jpg,one\n"}
+    manifest = Folder(write(tmp_path, files)).load_unpaired()
+    assert [dict(r.inputs) for r in manifest.rows] == [{"image": "a.jpg"}, {"image": "b.jpg", "text": "one"}]
+    assert manifest.rejected == ()
+    assert rejected(Folder(str(tmp_path)).load()) == {"1": "empty"}

@@ -270,3 +270,27 @@ def test_titles_alone_make_a_table(write):
 def test_a_column_of_titles_that_is_none_is_refused(write, title, message):
     with pytest.raises(UserError, match=message):
         Table(write(TITLED), title=title).load()
+
+
+def test_to_embed_a_row_needs_one_modality_and_a_table_one_column(write):
+    path = write("id,image,text\n1,a.jpg,one\n2,b.jpg, \n3,,three\n4,,\n5,none.jpg,five\n")
+    manifest = Table(path).load_unpaired()
+    assert [(r.id, dict(r.inputs)) for r in manifest.rows] == [
+        ("1", {"image": "a.jpg", "text": "one"}),
+        ("2", {"image": "b.jpg"}),
+        ("3", {"text": "three"}),
+    ]
+    assert rejected(manifest) == [("4", "empty"), ("5", "missing")]
+    assert [row.id for row in Table(path).load().rows] == ["1"]
+    alone = Table(write("id,image\n1,a.jpg\n2,\n", "pictures.csv")).load_unpaired()
+    assert ([r.inputs["image"] for r in alone.rows], rejected(alone)) == (["a.jpg"], [("2", "empty")])
+    with pytest.raises(UserError, match="must have two of the columns"):
+        Table(path.replace("t.csv", "pictures.csv")).load()
+    with pytest.raises(UserError, match="must have one of the columns"):
+        Table(write("id\n1\n", "nothing.csv")).load_unpaired()
+
+
+def test_to_embed_a_list_may_be_empty(write):
+    lines = [{"image": "a.jpg", "text": []}, {"image": "b.jpg", "text": ["one", ""]}]
+    manifest = Table(write("\n".join(map(json.dumps, lines)), "t.jsonl")).load_unpaired()
+    assert [dict(r.inputs) for r in manifest.rows][:2] == [{"image": "a.jpg"}, {"image": "b.jpg", "text": "one"}]

@@ -15,6 +15,8 @@ from xret._errors import UserError
 from xret.commands._assembly import build, refuse_strangers, trusted
 from xret.commands._embedding import model_hash
 from xret.commands._filtering import Filtering, Where
+from xret.commands._hubs import load
+from xret.commands._second import Second
 from xret.commands._trained import Trained, open_run
 from xret.data.reading import BrokenMedia, decode_image, read_image
 from xret.run.index_folder import ITEMS, IndexFacts, IndexFolder
@@ -61,12 +63,21 @@ class Answering:
         folder: of the index.
         run: of the model; None: where it was when the index was built.
         trust: packages whose classes run and index may name, beside our own.
+        reranker: orders the first answers anew, as `xret.rerank` describes it; None: they stay as they are.
+        hubs: lower the scores of hubs where the index knows of them.
 
     Raises:
         UserError: there is no such index or run, or the run's model is not the one the vectors are of.
     """
 
-    def __init__(self, folder: Path, run: Path | None = None, trust: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        run: Path | None = None,
+        trust: Sequence[str] = (),
+        reranker: Any = None,  # noqa: ANN401 - see `xret.rerank`
+        hubs: bool = True,
+    ) -> None:
         import pyarrow.parquet as pq
 
         self.version = IndexFolder.open(folder).current()
@@ -83,6 +94,8 @@ class Answering:
         self.index.load(self.version)
         self.items = pq.read_table(self.version / ITEMS).combine_chunks()
         self.filtering = Filtering(self.items)
+        bias = load(self.version) if hubs and self.facts.hubness else None
+        self.second = Second(self.trained, self.facts.target, self._known, bias, reranker)
 
     def __call__(self, queries: Sequence[Query]) -> Found:
         """Return the nearest items to each query.
@@ -95,7 +108,9 @@ class Answering:
         encoded = time.perf_counter()
         found = self._nearest(queries, vectors)
         searched = time.perf_counter()
-        # what orders candidates anew comes in here: (positions, scores) of each query in, the same out
+        for i, query in enumerate(queries):
+            positions, scores = self.second(query.value, *found[i])
+            found[i] = positions[: query.k], scores[: query.k]
         reranked = time.perf_counter()
         answers = [self._described(*one) for one in found]
         done = time.perf_counter()
@@ -159,19 +174,23 @@ class Answering:
         row: dict[str, str] = self.items.slice(position, 1).to_pylist()[0]
         return row
 
+    def _known(self, position: int) -> dict[str, Any]:
+        item = self.item(position)
+        return {**item, "attributes": json.loads(item["attributes"])}
+
     def _nearest(self, queries: Sequence[Query], vectors: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return positions (K,) and scores (K,) for each query; those with one filter are searched for at once."""
+        """Return the candidates of each query, positions (K,) and scores (K,); those with one filter are one search."""
         found: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
         alike: dict[object, list[int]] = {}
         for i, query in enumerate(queries):
             alike.setdefault(self.filtering.key(query.where), []).append(i)
         for which in alike.values():
             allowed = self.filtering.allowed(queries[which[0]].where)
-            most = min(max(queries[i].k for i in which), self.facts.items)
+            most = min(max(self.second.depth(queries[i].k) for i in which), self.facts.items)
             positions, scores = self.index.search(vectors[which], most, allowed)
             for i, places, nearness in zip(which, positions, scores, strict=True):
-                there = places[: queries[i].k] >= 0
-                found[i] = (places[: queries[i].k][there], nearness[: queries[i].k][there])
+                there = places >= 0
+                found[i] = (places[there], nearness[there])
         return found
 
     def _described(self, positions: np.ndarray, scores: np.ndarray) -> list[Answer]:

@@ -46,12 +46,18 @@ def build(node: Any, where: str, **arguments: object) -> Any:  # noqa: ANN401 - 
         raise UserError(f"{where}: {str(error).splitlines()[0]}") from error
 
 
-def given(cfg: DictConfig) -> Manifest:
-    """Return the rows of ``data``, with titles where items have them and the source knows how to make some."""
+def given(cfg: DictConfig, unpaired: bool = False) -> Manifest:
+    """Return the rows of ``data``, with titles where items have them and the source knows how to make some.
+
+    Args:
+        cfg: with ``data``.
+        unpaired: also those that hold one modality alone, where the source knows how to give them.
+    """
     origin = build(cfg.data, "data")
     if has_items(cfg) and hasattr(origin, "titled"):
         origin = origin.titled()
-    manifest: Manifest = origin.load()
+    load = getattr(origin, "load_unpaired", origin.load) if unpaired else origin.load
+    manifest: Manifest = load()
     return manifest
 
 

@@ -14,7 +14,8 @@ USE = ("parts", "missing", "lr")
 """Keys of an option of ``items`` that say what an item is made of and how it is trained; the others build the fuser."""
 
 _READ_BY = {"title": "text"}  # parts that have no encoder of their own
-_ALL = ("image", "title")
+PARTS = ("image", "title")
+"""What an item may be made of."""
 
 
 def settings(cfg: DictConfig) -> dict[str, Any]:
@@ -33,8 +34,8 @@ def towers(cfg: DictConfig) -> dict[str, str]:
     node = cfg["items"]  # cfg.items is a method of every mapping
     if isinstance(node.parts, str) or not node.parts or len(set(node.parts)) != len(node.parts):
         raise UserError(f"items.parts must be a list of different parts, got {node.parts}")
-    if unknown := set(node.parts) - set(_ALL):
-        raise UserError(f"items.parts must be out of {', '.join(_ALL)}, got {sorted(unknown)[0]}")
+    if unknown := set(node.parts) - set(PARTS):
+        raise UserError(f"items.parts must be out of {', '.join(PARTS)}, got {sorted(unknown)[0]}")
     if not 0 <= node.missing <= 1:
         raise UserError(f"items.missing must be in [0, 1], a share of the items, got {node.missing}")
     if not node.lr > 0:
@@ -54,7 +55,7 @@ def itemised(cfg: DictConfig, manifest: Manifest, parts: Mapping[str, Source]) -
         manifest: the rows.
         parts: part -> what gives it.
     """
-    known = {m: manifest.items(m) for m in _ALL if m in manifest.modalities}
+    known = {m: manifest.items(m) for m in PARTS if m in manifest.modalities}
     items, of_row, places = composed(known, list(parts), manifest.group_ids(), cfg["items"].missing)
 
     def joint(name: str) -> Provider:

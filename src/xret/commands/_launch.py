@@ -124,8 +124,8 @@ def launch(command: str, arguments: list[str]) -> int:
 
 
 def _run_folder_of_resume(arguments: list[str]) -> list[str]:
-    """Let ``resume=DIR`` mean that DIR is the run folder too."""
-    folders = [a.partition("=")[2] for a in arguments if a.startswith("resume=")]
+    """Let ``resume=DIR``, or ``into=DIR`` of an index, mean that DIR is the run folder too."""
+    folders = [a.partition("=")[2] for a in arguments if a.startswith(("resume=", "into="))]
     if folders and folders[-1] not in {"", "null"} and not any(a.startswith("hydra.run.dir=") for a in arguments):
         return [*arguments, f"hydra.run.dir={folders[-1]}"]
     return arguments

@@ -24,15 +24,19 @@ from xret.data.table import Table
 log = logging.getLogger(__name__)
 
 
-def load(cfg: DictConfig) -> Manifest:
+def load(cfg: DictConfig, unpaired: bool = False) -> Manifest:
     """Return the rows that ``data``, ``limit``, ``dirt`` and ``clean`` ask for.
 
     What is dirtied or cleaned is a folder beside the stored features; runs that want the same share it.
 
+    Args:
+        cfg: with these keys.
+        unpaired: also rows that hold one modality alone; dirt and cleaning take pairs, so not with them.
+
     Raises:
         UserError: as the source, the dirt or the cleaning.
     """
-    manifest = given(cfg)
+    manifest = given(cfg, unpaired and not any("_target_" in (cfg.get(name) or {}) for name in ("dirt", "clean")))
     manifest = manifest if cfg.limit is None else first_groups(manifest, cfg.limit)
     for name, make in (("dirt", _dirty), ("clean", _clean)):
         if "_target_" in (cfg.get(name) or {}):

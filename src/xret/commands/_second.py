@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +21,8 @@ _HUBS_DEPTH = 200  # candidates whose scores are corrected, at least
 _KEPT = 4096  # pictures whose features stay in memory
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A query with its vector.
-
-    Attributes:
-        value: a text, or a picture (3, H, W) uint8 as the run's encoder wants it.
-        vector: (D,) float32, of norm 1.
-    """
-
-    value: str | np.ndarray
-    vector: np.ndarray
+Value = str | np.ndarray
+"""A text, or a picture (3, H, W) uint8 as the run's encoder wants it."""
 
 
 class Second:
@@ -68,19 +58,17 @@ class Second:
         """Return how many candidates are wanted for k answers."""
         return max(k, _HUBS_DEPTH if self.bias else 0, self.reranker.depth if self.reranker else 0)
 
-    def __call__(self, asked: Asked, positions: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, value: Value, positions: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return candidates in their final order with the scores that made it.
 
         Those behind the reranker's depth keep their places behind it, and their scores.
 
         Args:
-            asked: the query.
-            positions: (K,) int64, best first; -1 where there is none.
+            value: what is asked for.
+            positions: (K,) int64, best first.
             scores: (K,) float32.
         """
-        there = positions >= 0
-        positions, scores = positions[there], scores[there]
-        if self.bias is not None and len(positions) and isinstance(asked.value, str) and self.target != "text":
+        if self.bias is not None and len(positions) and isinstance(value, str) and self.target != "text":
             if self.bias.applies(positions[:1])[0]:
                 scores = scores - self.bias.values[positions]
             order = np.argsort(-scores, kind="stable")
@@ -88,22 +76,21 @@ class Second:
         if self.reranker is None or len(positions) < 2:
             return positions, scores
         first = positions[: self.reranker.depth]
-        again = self.reranker(self._query(asked), self._candidates(asked, first, scores[: len(first)]))
+        again = self.reranker(self._query(value), self._candidates(value, first, scores[: len(first)]))
         order = np.argsort(-again, kind="stable")
         head = np.asarray(again, np.float32)[order]
         return np.concatenate([first[order], positions[len(first) :]]), np.concatenate([head, scores[len(first) :]])
 
-    def _query(self, asked: Asked) -> Query:
-        if isinstance(asked.value, str):
-            return Query(asked.value)
-        picture = asked.value
-        return Query(features=lambda: self._of_pictures([picture])[0])
+    def _query(self, value: Value) -> Query:
+        if isinstance(value, str):
+            return Query(value)
+        return Query(features=lambda: self._of_pictures([value])[0])
 
-    def _candidates(self, asked: Asked, positions: np.ndarray, scores: np.ndarray) -> Candidates:
+    def _candidates(self, value: Value, positions: np.ndarray, scores: np.ndarray) -> Candidates:
         attributes = [self.item(p)["attributes"] for p in positions.tolist()]
         logits = None
         if self.trained.model.matcher is not None and self.target == "image":
-            logits = lambda: self._mixed(asked, positions, scores)  # noqa: E731
+            logits = lambda: self._mixed(value, positions, scores)  # noqa: E731
         return Candidates(scores, attributes, lambda: np.stack(self.features(positions.tolist())), logits)
 
     def _features(self, positions: Sequence[int]) -> list[np.ndarray]:
@@ -124,13 +111,13 @@ class Second:
         return [side.at(torch.tensor([i], device=side.vector.device)) for i in range(len(positions))]
 
     @torch.inference_mode()
-    def _mixed(self, asked: Asked, positions: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def _mixed(self, value: Value, positions: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Return (K,) the matcher's logits mixed with cosines as the run was measured."""
         model = self.trained.model
-        kind = "text" if isinstance(asked.value, str) else "image"
+        kind = "text" if isinstance(value, str) else "image"
         if kind == self.target:
             raise UserError("rerank=fusion compares a text with pictures; ask with a text, or take rerank=none")
-        query = read(model, kind, self._collated(model.encoders[kind], [asked.value]))
+        query = read(model, kind, self._collated(model.encoders[kind], [value]))
         targets = joined(iter(self.sides(positions.tolist())))
         logits = pair_logits(model, kind, query, self.target, targets, np.arange(len(positions))[None])
         mixed: np.ndarray = Mix.load(self.trained.record)(scores[None], logits)[0]

@@ -1,4 +1,4 @@
-"""``xret cache``: list or clear the stored features of frozen encoders, and data that were dirtied or cleaned."""
+"""``xret cache``: list or clear stored features, data that were dirtied or cleaned, and graphs for other runtimes."""
 
 import shutil
 import time
@@ -32,5 +32,10 @@ def run(cfg: DictConfig) -> None:
         print(f"{folder.name[:12]}  data   {'dirtied or cleaned':<18} {size / 1e6:>9.1f} MB  used {used}")
         if cfg.action == "clear":
             shutil.rmtree(folder, ignore_errors=True)
+    for graph in sorted((cache.root / "runtimes").glob("[0-9a-f]*.onnx")):
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(graph.stat().st_mtime))
+        print(f"{graph.name[:12]}  graph  {'onnx, openvino':<18} {graph.stat().st_size / 1e6:>9.1f} MB  used {used}")
+        if cfg.action == "clear":
+            graph.unlink(missing_ok=True)
     done = "removed" if cfg.action == "clear" else "stored"
     print(f"{len(entries)} {done}, {total / 1e6:.1f} MB, in {cache.root}")

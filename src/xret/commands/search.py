@@ -26,8 +26,12 @@ def run(cfg: DictConfig) -> None:
     IndexFolder.open(Path(cfg.index.path))  # a mistake in its name is told before the seconds that torch takes
     asked = [str(cfg.query)] if cfg.query is not None else _from_file(Path(cfg.queries), cfg.column)
     from xret.commands._answering import Answering
+    from xret.commands._assembly import build
 
-    answering = Answering(Path(cfg.index.path), None if cfg.run is None else Path(cfg.run), cfg.trust)
+    reranker = build(cfg.rerank, "rerank") if "_target_" in cfg.rerank else None
+    answering = Answering(
+        Path(cfg.index.path), None if cfg.run is None else Path(cfg.run), cfg.trust, reranker, cfg.hubs
+    )
     where = _where(cfg.filter)
     answering.filtering.key(where)
     for begin in range(0, len(asked), _BATCH):

@@ -56,6 +56,8 @@ def features(
     facts += reading_facts(encoder, items)
     if change is not None:
         facts += [repr(change), metadata.version("torchvision")]
+    if (runtime := getattr(encoder, "runtime", "torch")) != "torch":
+        facts.append(f"runtime {runtime}")
 
     def make() -> Iterator[Piece]:
         return encode_items(items, root, encoder, batch_size, workers, progress, change, tokens)

@@ -34,6 +34,8 @@ class Folder:
     Without one, ``x.jpg`` has its captions in ``x.txt``, one per line; empty lines count nothing. Pictures that share a
     text file are a group. Links to other folders are not followed, and links to files outside are refused.
 
+    To embed, a picture needs no caption: see `load_unpaired`.
+
     Source of the metadata file: https://huggingface.co/docs/datasets/image_dataset (imagefolder).
 
     Args:
@@ -77,12 +79,23 @@ class Folder:
         Raises:
             UserError: there is no such folder, or its metadata file cannot be read.
         """
+        return self._load(pairs=True)
+
+    def load_unpaired(self) -> Manifest:
+        """Return the rows, and those of pictures that have no caption; captions alone are no rows.
+
+        Raises:
+            UserError: there is no such folder, or its metadata file cannot be read.
+        """
+        return self._load(pairs=False)
+
+    def _load(self, pairs: bool) -> Manifest:
         root = Path(self.path)
         if not root.is_dir():
             raise UserError(f"data.path must be a folder of pictures, got {root}")
         listed = next((name for name in METADATA if (root / name).is_file()), None)
         if listed is not None:
-            return self._listed(root, listed)
+            return self._listed(root, listed, pairs)
         if self.title is not None:
             raise UserError(
                 f"data.title names a column of a metadata file, and {root} has none of {', '.join(METADATA)}"
@@ -92,13 +105,13 @@ class Folder:
         rejected: list[Rejected] = []
         for picture, text in _pictures(root, rejected):
             try:
-                rows.extend(self._rows(picture, text, media, rejected))
+                rows.extend(self._rows(picture, text, media, rejected, pairs))
             except RowError as error:
                 rejected.append(Rejected(_readable(picture), error.reason, error.detail))
         manifest = Manifest(root.resolve().name, tuple(rows), tuple(rejected), root, self.licence)
         return settle(assign(manifest, self.salt, self.fractions), self.on_error)
 
-    def _listed(self, root: Path, name: str) -> Manifest:
+    def _listed(self, root: Path, name: str, pairs: bool) -> Manifest:
         """Return the rows of a metadata file; pictures that it does not name are rejected."""
         if self.folders:
             raise UserError(f"data.folders names sub-folders, and {root / name} gives splits and attributes as columns")
@@ -107,7 +120,8 @@ class Folder:
         except RowError as error:
             raise UserError(f"data.path: {error.detail}") from None
         columns = {"image": "file_name"}
-        manifest = Table(str(path), columns, self.title, str(root), False, self.salt, self.fractions).load()
+        table = Table(str(path), columns, self.title, str(root), False, self.salt, self.fractions)
+        manifest = table.load() if pairs else table.load_unpaired()
         files = [record.get("file_name", "") for _, record in read_table(path)[1] if isinstance(record, dict)]
         named = {os.path.normpath(str(file).strip().partition("#")[0]) for file in files}
         lost: list[Rejected] = []
@@ -118,18 +132,21 @@ class Folder:
         found = replace(manifest, name=root.resolve().name, rejected=rejected, licence=self.licence)
         return settle(found, self.on_error)
 
-    def _rows(self, picture: str, text: str | None, media: MediaRoot, rejected: list[Rejected]) -> Iterator[Row]:
+    def _rows(
+        self, picture: str, text: str | None, media: MediaRoot, rejected: list[Rejected], pairs: bool
+    ) -> Iterator[Row]:
         """Yield a row per caption of one picture; captions that cannot be used go to ``rejected``.
+
+        A picture that has none is a row by itself, unless rows must be ``pairs``.
 
         Raises:
             RowError: the picture as a whole cannot be used.
         """
         ref = media.check(picture)
-        if text is None:
-            raise RowError("empty", "no text file of the same name beside it")
-        captions = _lines(media.root / media.check(text))
+        captions = _captions(picture, text, media, rejected, pairs)
         facts = self._facts(PurePosixPath(picture))
         group = picture.removesuffix(PurePosixPath(picture).suffix)
+        alone = not pairs
         for k, caption in enumerate(captions):
             name = f"{picture}.{k}" if len(captions) > 1 else picture
             try:
@@ -137,7 +154,10 @@ class Folder:
             except RowError as error:
                 rejected.append(Rejected(name, error.reason, error.detail))
                 continue
+            alone = False
             yield Row(name, group, inputs, **facts)
+        if alone:
+            yield Row(picture, group, {"image": ref}, **facts)
 
     def _facts(self, picture: PurePosixPath) -> dict[str, Any]:
         """Return what the sub-folders of a picture say of it, as arguments of `Row`."""
@@ -165,6 +185,24 @@ def _pictures(root: Path, rejected: list[Rejected]) -> Iterator[tuple[str, str |
             stem, suffix = os.path.splitext(name)
             if suffix.lower() in PICTURES:
                 yield str(place / name), str(place / f"{stem}.txt") if f"{stem}.txt" in here else None
+
+
+def _captions(picture: str, text: str | None, media: MediaRoot, rejected: list[Rejected], pairs: bool) -> list[str]:
+    """Return the captions of a picture; none where there are none and rows need not be ``pairs``.
+
+    Raises:
+        RowError: there are none and rows must be pairs, or the text file may not be read.
+    """
+    try:
+        if text is None:
+            raise RowError("empty", "no text file of the same name beside it")
+        return _lines(media.root / media.check(text))
+    except RowError as error:
+        if pairs:
+            raise
+        if text is not None and error.reason != "empty":
+            rejected.append(Rejected(_readable(text), error.reason, error.detail))
+        return []
 
 
 def _lines(path: Path) -> list[str]:

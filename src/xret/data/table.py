@@ -82,12 +82,23 @@ class Table:
         Raises:
             UserError: the file cannot be read, or lacks a column.
         """
+        return self._load(pairs=True)
+
+    def load_unpaired(self) -> Manifest:
+        """Return the rows, and those that hold one modality alone; one column of media or texts is enough.
+
+        Raises:
+            UserError: the file cannot be read, or lacks a column.
+        """
+        return self._load(pairs=False)
+
+    def _load(self, pairs: bool) -> Manifest:
         path = Path(self.path)
         root = path.parent if self.root is None else Path(self.root)
         if not root.is_dir():
             raise UserError(f"data.root must be the folder of the media files, got {root}")
         names, records = read_table(path)
-        column = self._columns(path, names)
+        column = self._columns(path, names, pairs)
         media = MediaRoot(root, self.allow_outside)
         rows: list[Row] = []
         rejected: list[Rejected] = []
@@ -96,13 +107,13 @@ class Table:
             try:
                 if isinstance(record, RowError):
                     raise record
-                rows.extend(_rows(number, record, column, media, seen, rejected))
+                rows.extend(_rows(number, record, column, media, seen, rejected, pairs))
             except RowError as error:
                 rejected.append(Rejected(_name(number, record, column), error.reason, error.detail))
         manifest = Manifest(path.stem, tuple(rows), tuple(rejected), root)
         return settle(assign(manifest, self.salt, self.fractions), self.on_error)
 
-    def _columns(self, path: Path, names: Sequence[str]) -> dict[str, str]:
+    def _columns(self, path: Path, names: Sequence[str], pairs: bool) -> dict[str, str]:
         """Return field -> column, for the fields the table has."""
         found = {}
         for name in FIELDS:
@@ -116,33 +127,42 @@ class Table:
             if self.title not in names:
                 near = _nearest(self.title, names)
                 raise UserError(f"data.title: {path} has no column {self.title!r}, it has {_listed(names)}{near}")
-            if "text" not in found:
+            if "text" not in found and pairs:
                 raise UserError(f"data.title: {path} must have a column text too, what is asked for; name it: {_HOW}")
-            if self.title == found["text"]:
+            if self.title == found.get("text"):
                 raise UserError(f"data.title={self.title} is the column of texts: a title must not be its own query")
             found["title"] = self.title
-        elif len(found.keys() & set(MODALITIES)) < 2:
+        elif len(found.keys() & set(MODALITIES)) < (2 if pairs else 1):
             others = [name for name in names if name not in found.values()]
-            pairs = [(m, near[0]) for m in MODALITIES if m not in found for near in [_close(m, others)] if near]
-            hint = "".join(f"; data.columns.{m}={near}?" for m, near in pairs)
+            likely = [(m, near[0]) for m in MODALITIES if m not in found for near in [_close(m, others)] if near]
+            hint = "".join(f"; data.columns.{m}={near}?" for m, near in likely)
             raise UserError(
-                f"{path} must have two of the columns {', '.join(MODALITIES)}, it has {_listed(names)}"
+                f"{path} must have {'two' if pairs else 'one'} of the columns {', '.join(MODALITIES)}, "
+                f"it has {_listed(names)}"
                 f"{hint or f'; name them with {_HOW}'}"
             )
         return found
 
 
 def _rows(
-    number: str, record: Record, column: Mapping[str, str], media: MediaRoot, seen: set[str], rejected: list[Rejected]
+    number: str,
+    record: Record,
+    column: Mapping[str, str],
+    media: MediaRoot,
+    seen: set[str],
+    rejected: list[Rejected],
+    pairs: bool,
 ) -> Iterator[Row]:
     """Yield one row per text of a record; texts that cannot be used go to ``rejected``.
+
+    Unless rows must be ``pairs``, a record needs but one of what its table has columns for.
 
     Raises:
         RowError: the record as a whole cannot be used.
     """
     values = {name: record.get(source, "") for name, source in column.items()}
     name, group, domain, lang = (_one(values, key) for key in ("id", "group", "domain", "lang"))
-    inputs = _target(values, column, media)
+    inputs = _target(values, column, media, pairs)
     weight = _weight(_one(values, "weight"))
     sources = set(column.values())
     attributes = {key: _joined(value) for key, value in record.items() if key not in sources}
@@ -152,10 +172,12 @@ def _rows(
     name = name or number
     group = group or next((ref for m, ref in inputs.items() if m in MEDIA), name)
     texts = values.get("text", "")
+    texts = "" if texts == [] and not pairs else texts
     named = {f"{name}.{k}": text for k, text in enumerate(texts)} if isinstance(texts, list) else {name: texts}
     for row, text in named.items():
         try:
-            pair = inputs | ({"text": clean_text(text)} if "text" in column else {})
+            optional = inputs and not pairs and not str(text).strip()
+            pair = inputs | ({"text": clean_text(text)} if "text" in column and not optional else {})
             if row in seen:
                 raise RowError("duplicate_id", "used before; ids of groups go to columns.group, with columns.id=null")
         except RowError as error:
@@ -165,18 +187,20 @@ def _rows(
         yield Row(row, group, pair, split, weight, domain, lang, attributes)
 
 
-def _target(values: Mapping[str, str | list[str]], column: Mapping[str, str], media: MediaRoot) -> dict[str, str]:
-    """Return the media files of a record and its title; where there are titles, those that it has of them.
+def _target(
+    values: Mapping[str, str | list[str]], column: Mapping[str, str], media: MediaRoot, pairs: bool
+) -> dict[str, str]:
+    """Return the media files of a record and its title; where there are titles or no ``pairs``, those that it has.
 
     Raises:
         RowError: one that must be there is missing, or all are.
     """
     named = {m: _one(values, m) for m in MEDIA if m in column}
-    if "title" not in column:
+    if "title" not in column and pairs:
         return {m: media.check(ref) for m, ref in named.items()}
     found = {m: media.check(ref) for m, ref in named.items() if ref}
     title = _one(values, "title")
-    if not title and not found:
+    if not title and not found and (pairs or "text" not in column):
         raise RowError("empty", f"none of {', '.join([*named, 'title'])}")
     return found | ({"title": title} if title else {})
 

@@ -13,7 +13,10 @@ Every encoder is an `nn.Module` in a file of its own, chosen by ``encoder/text=<
     embed       text only: tensors -> the input embeddings (B, L, E) of its tokens, which `forward` also takes, as
                 "inputs_embeds"
     words       text only: tensors -> (B, L) bool, the tokens that are neither padding nor special
-    fingerprint a hash of configuration and weights: equal hashes give equal vectors
+    fingerprint a hash of configuration and weights: equal hashes give equal vectors, or, where another ``runtime``
+                runs a frozen network, vectors with a cosine of at least 0.9999
+    runtime     image only, and only where there is a choice: "torch", or what else runs the network; chosen by
+                `run_in`. Stored features carry its name, so that one entry holds numbers of one runtime
 
 Normalisation of pixels and pooling happen inside. Unit length is the model's business, not the encoder's.
 """

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from xret._errors import UserError
 from xret.clean.image.margins import Margins
+from xret.clean.image.marks import Marks
 from xret.clean.image.quality import Quality
 from xret.clean.image.resize import Resize
 from xret.clean.image.watermark import Watermark
@@ -27,8 +28,14 @@ def watermark(mend):
     return step
 
 
-STEPS = [Quality(), Margins(), Margins(pad=0.1), Resize(image_px=50), watermark("inpaint"), watermark("crop")]
-IDS = ["quality", "margins", "margins padded", "resize", "watermark", "watermark cut"]
+def marks():
+    step = Marks()
+    step.restore({"inks": [{"opacity": 0.3, "part": [0.0, 0.0, 0.0]}]})
+    return step
+
+
+STEPS = [Quality(), Margins(), Margins(pad=0.1), Resize(image_px=50), watermark("inpaint"), watermark("crop"), marks()]
+IDS = ["quality", "margins", "margins padded", "resize", "watermark", "watermark cut", "marks"]
 
 
 @st.composite
@@ -88,7 +95,7 @@ def test_fifty_megapixels_are_no_picture_to_fail_on(step):
     assert outcome.value.width <= picture.width
 
 
-@pytest.mark.parametrize("make", [Margins, Watermark])
+@pytest.mark.parametrize("make", [Margins, Marks, Watermark])
 def test_a_missing_library_is_told_in_one_line(make, monkeypatch):
     real = builtins.__import__
 

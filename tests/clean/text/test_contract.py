@@ -4,7 +4,9 @@ import random
 
 import pytest
 
+from xret.clean.text.advert import Advert
 from xret.clean.text.boilerplate import Boilerplate
+from xret.clean.text.formula import Formula
 from xret.clean.text.html import Html
 from xret.clean.text.language import Language
 from xret.clean.text.length import Length
@@ -18,7 +20,9 @@ from xret.clean.text.traditional import Traditional
 from xret.clean.text.unicode import Unicode
 
 MAKE = {
+    "advert": Advert,
     "boilerplate": Boilerplate,
+    "formula": Formula,
     "html": Html,
     "language": lambda: Language(["en", "zh"]),
     "length": lambda: Length(max_words=20, max_characters=200),
@@ -31,6 +35,7 @@ MAKE = {
     "traditional": Traditional,
     "unicode": Unicode,
 }
+FORMS = {0: "Vote for us {}", 3: "Vote for us {}", 4: "{} - voucher inside"}
 MAY_DROP = {"length", "language"}
 NASTY = [
     "",
@@ -63,6 +68,11 @@ NASTY = [
     "红色连衣裙红色连衣裙",
     "#sale #fashion",
     "@me",
+    "a dog | coupon inside",
+    "Photo of A dog",
+    "a dog by Xyzzy",
+    "=1+1",
+    "-5 degrees",
     "www.x.com www.y.com",
     "50% off 50% off a dog",
     "only $9.99 $9.99",
@@ -132,7 +142,7 @@ def steps(english):
     for name, make in MAKE.items():
         made[name] = make()
         if hasattr(made[name], "fit"):
-            made[name].fit([("", f"Vote for us {c}" if i % 3 == 0 else c) for i, c in enumerate(english)])
+            made[name].fit([("", FORMS.get(i % 6, "{}").format(c)) for i, c in enumerate(english)])
     return made
 
 

@@ -12,7 +12,7 @@ TOO_LONG = 50_000  # characters; longer texts are no captions: they are left to 
 HAN = "\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[^\W_{HAN}]+|[{HAN}]")
 _SPACES = re.compile(r"\s+")
-_STOP = frozenset([
+STOP = frozenset([
     "a", "an", "the", "this", "that", "these", "those", "of", "for", "with", "and", "or", "in", "on", "at",
     "to", "from", "by", "as", "is", "are", "was", "it", "its", "our", "your", "my", "we", "you", "i", "de",
     "la", "le", "les", "du", "des", "un", "une", "et", "der", "die", "das", "ein", "eine", "und", "el", "los",
@@ -55,7 +55,7 @@ def plain_words(text: str) -> list[str]:
 
 def has_content(text: str) -> bool:
     """Tell whether a text says anything: a word that is no function word, or a pictograph."""
-    return any(m[0].casefold() not in _STOP for m in _WORD.finditer(text)) or has_symbol(text)
+    return any(m[0].casefold() not in STOP for m in _WORD.finditer(text)) or has_symbol(text)
 
 
 def has_symbol(text: str) -> bool:

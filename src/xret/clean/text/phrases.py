@@ -45,7 +45,7 @@ class Phrases:
     ) -> None:
         if wrong := set(languages) - set(LANGUAGES):
             raise ValueError(f"languages must be of {', '.join(LANGUAGES)}, got {', '.join(sorted(wrong))}")
-        lines = [line for language in languages for line in _shipped(language)]
+        lines = [line for language in languages for line in shipped(language)]
         self._phrases: dict[str, list[tuple[str, ...]]] = {}
         for phrase in (*lines, *extra, *_read(file)):
             parts = _parts(phrase)
@@ -125,7 +125,8 @@ def _parts(phrase: str) -> tuple[str, ...]:
     return tuple(word for piece in pieces for word in ([piece] if piece == _NUMBER else plain_words(piece)))
 
 
-def _shipped(language: str) -> list[str]:
+def shipped(language: str) -> list[str]:
+    """Return the phrases that come with the package in "en" or "zh"."""
     data = files("xret.clean.text") / "data" / f"phrases_{language}.txt"
     return _phrases_in(data.read_text(encoding="utf-8"))
 

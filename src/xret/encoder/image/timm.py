@@ -13,6 +13,7 @@ from xret.encoder.freezing import check_lr, hold_still, is_frozen, thaw
 from xret.encoder.image._checkpoint import make_network
 from xret.encoder.image._pixels import Normalise, Stack, check_fit
 from xret.encoder.pooling.choice import IMAGE, make_pooling
+from xret.encoder.runtime import Exported, check_runtime
 from xret.encoder.weights import fingerprint
 
 
@@ -39,10 +40,12 @@ class Timm(nn.Module):
             gives, the hypercolumns of Hariharan et al. 2015, https://arxiv.org/abs/1411.5752 (sec. 3), without their
             places. Colour and texture are there, which the last stage of a classifier forgets.
         lr: learning rate of the encoder.
+        runtime: what runs the network where pixels need no gradient: torch, or onnx or openvino on the CPU, which are
+            faster there and give the same to a cosine of 0.9999; see `xret.encoder.runtime`. For a frozen encoder.
 
     Raises:
         ValueError: an argument is outside what is stated here, or the model has no class token or fewer than N blocks.
-        UserError: the model is unknown, or the weights cannot be loaded.
+        UserError: the model is unknown, the weights cannot be loaded, or the runtime is not installed.
     """
 
     modality = "image"
@@ -60,6 +63,7 @@ class Timm(nn.Module):
         drop_path: float = 0.0,
         stages: str = "last",
         lr: float = 1e-5,
+        runtime: str = "torch",
     ) -> None:
         super().__init__()
         if not 0 <= drop_path < 1:
@@ -86,7 +90,9 @@ class Timm(nn.Module):
         self.skipped = 0 if pooling == "cls" else prefix
         self.trained = thaw(self.network, _blocks(self.network) if train.startswith("last") else [], train)
         self.train()
+        self._exported: Exported | None = None
         self.axes, self.width = self._probe()
+        self.run_in(runtime)
 
     @torch.no_grad()
     def _probe(self) -> tuple[str, int]:
@@ -100,6 +106,25 @@ class Timm(nn.Module):
         width = self({"pixels": grey}).vector.shape[1]
         self.train(mode)
         return axes, width
+
+    @property
+    def runtime(self) -> str:
+        """What runs the network where pixels need no gradient."""
+        return "torch" if self._exported is None else self._exported.runtime
+
+    def run_in(self, runtime: str) -> None:
+        """Choose what runs the network from now on; see the argument ``runtime``.
+
+        Raises:
+            ValueError: it is none of these, or the encoder is not frozen.
+            UserError: it is not installed.
+        """
+        if check_runtime(runtime) == "torch":
+            self._exported = None
+            return
+        if not self.frozen:
+            raise ValueError(f"runtime={runtime} runs frozen encoders, and this one trains; take train=head, or torch")
+        self._exported = Exported(runtime, _Whole(self), self.fingerprint())
 
     @property
     def frozen(self) -> bool:
@@ -126,6 +151,12 @@ class Timm(nn.Module):
         """
         if "vector" in inputs:
             return stored(inputs)
+        pixels = inputs.get("pixels")
+        if self._exported is not None and pixels is not None and not pixels.requires_grad:
+            return Encoded(*self._exported(pixels))
+        return self._in_torch(inputs)
+
+    def _in_torch(self, inputs: Mapping[str, Tensor]) -> Encoded:
         earlier: list[Tensor] = []
         with self._listening(earlier):
             tokens = inputs["tokens"] if "tokens" in inputs else self.regions(inputs["pixels"])
@@ -153,7 +184,7 @@ class Timm(nn.Module):
         """Return the sequence that is pooled, (B, L, C), of pixels (B, 3, H, W)."""
         output: Tensor = self.network.forward_features(self.normalise(pixels))
         if self.axes == "NCHW":
-            return output.flatten(2).mT
+            return output.flatten(2).transpose(1, 2)
         return output.flatten(1, -2)[:, self.skipped :]
 
     def _behind(self, pooled: Tensor) -> Tensor:
@@ -177,6 +208,20 @@ class Timm(nn.Module):
         if self.stores == "tokens":
             return fingerprint(config, self.normalise, self.network)
         return fingerprint(config | {"pooling": self.pooling_name}, self.normalise, self.network, self.pooling)
+
+
+class _Whole(nn.Module):
+    """All that an encoder does to pixels, for a runtime that takes the whole of it."""
+
+    def __init__(self, encoder: Timm) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Map pixels (B, 3, H, W) to vectors (B, D) and regions (B, L, C)."""
+        encoded = self.encoder._in_torch({"pixels": pixels})
+        assert encoded.tokens is not None
+        return encoded.vector, encoded.tokens
 
 
 def _stages(network: nn.Module) -> list[nn.Module]:

@@ -1,0 +1,109 @@
+"""Exact search equals a full sort by plain NumPy."""
+
+import numpy as np
+import pytest
+
+from xret._errors import UserError
+from xret.index.flat import Flat
+
+
+def built(*parts):
+    index = Flat()
+    index.build([parts[0]])
+    for part in parts[1:]:
+        index.add([part])
+    return index
+
+
+def test_holds_the_contract(holds_the_contract):
+    holds_the_contract(Flat, recall=1.0)
+
+
+@pytest.mark.parametrize("queries", [1, 4, 5, 50])
+@pytest.mark.parametrize("k", [1, 10, 3000])
+def test_equals_a_full_sort(vectors, plain, queries, k):
+    nearest, _ = plain
+    targets, asked = vectors
+    found, scores = built(targets).search(asked[:queries], k)
+    truth = nearest(asked[:queries], targets, k)
+    width = min(k, len(targets))
+    assert (found[:, width:] == -1).all()
+    assert all(len(set(row[:width])) == width for row in found.tolist()), "each once"
+    every = asked[:queries].astype(np.float64) @ targets.T.astype(np.float64)
+    exact = np.take_along_axis(every, truth[:, :width], 1)  # float32 may swap two that are closer than it can tell
+    assert np.abs(np.take_along_axis(every, found[:, :width], 1) - exact).max() < 1e-6
+    assert np.abs(scores[:, :width] - exact).max() < 1e-6
+
+
+@pytest.mark.parametrize("queries", [1, 50])
+def test_of_equal_scores_the_smaller_position_comes_first(queries):
+    same = np.tile(np.eye(1, 8, dtype=np.float32), (300, 1))
+    other = np.tile(np.eye(1, 8, 1, dtype=np.float32), (5, 1))
+    index = built(np.concatenate([other, same[:100]]), same[100:])
+    found, scores = index.search(same[:queries], 10)
+    assert (found == np.arange(5, 15)).all()
+    assert (scores == 1).all()
+
+
+def test_a_batch_finds_the_allowed_even_where_they_are_few_and_far(vectors, plain):
+    nearest, _ = plain
+    targets, queries = vectors
+    allowed = np.zeros(len(targets), bool)
+    allowed[np.argsort(targets @ queries[0])[:40]] = True  # those farthest from one query
+    found, _ = built(targets).search(queries, 10, allowed)
+    assert np.array_equal(found, nearest(queries, targets, 10, allowed))
+
+
+def test_a_new_version_links_what_did_not_change(vectors, tmp_path):
+    targets, _ = vectors
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+    index = built(targets)
+    index.save(folders[0])
+    index = Flat()
+    index.load(folders[0])
+    index.add([targets[:10]])
+    index.save(folders[1])
+    files = [folder / "vectors-00000.npy" for folder in folders]
+    assert files[0].stat().st_ino == files[1].stat().st_ino
+    index.remove(np.arange(1500))
+    index.save(folders[2])
+    assert np.load(files[2]).shape == (510, 32), "with most gone, what is left is written anew"
+    assert len(np.load(files[0])) == len(targets)
+
+
+def test_additions_without_end_are_joined(vectors, tmp_path):
+    targets, queries = vectors
+    index = built(*np.split(targets, 50))
+    before = index.search(queries, 10)
+    index.save(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["vectors-00000.npy"]
+    assert np.array_equal(index.search(queries, 10)[0], before[0])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"", b"\x93NUMPY", b"not an array at all", None],
+    ids=["empty", "truncated", "other", "float64"],
+)
+def test_a_broken_file_is_refused(tmp_path, broken):
+    if broken is None:
+        np.save(tmp_path / "vectors-00000.npy", np.zeros((3, 2)))
+    else:
+        (tmp_path / "vectors-00000.npy").write_bytes(broken)
+    with pytest.raises(UserError):
+        Flat().load(tmp_path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(UserError):
+        Flat().load(tmp_path)
+
+
+def test_tombstones_of_another_index_are_refused(vectors, tmp_path):
+    index = built(vectors[0])
+    index.save(tmp_path)
+    np.save(tmp_path / "gone.npy", np.zeros(7, bool))
+    with pytest.raises(UserError, match="must mark 2000"):
+        Flat().load(tmp_path)
