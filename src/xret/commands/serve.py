@@ -7,7 +7,7 @@ import socket
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -48,7 +48,7 @@ def run(cfg: DictConfig) -> None:
         torch.set_num_threads(cfg.threads)
         faiss.omp_set_num_threads(cfg.threads)
         engines = [
-            Serving(name, folder, run, cfg.trust)
+            Serving(name, folder, run, cfg.trust, _reranker(cfg), cfg.hubs)
             for name, folder, run in zip(named(folders), folders, runs[: len(folders)], strict=True)
         ]
         for engine in engines:
@@ -62,6 +62,13 @@ def run(cfg: DictConfig) -> None:
         )
         print("Ctrl-C stops it", flush=True)
         listen(app, bound, settings)
+
+
+def _reranker(cfg: DictConfig) -> Any:  # noqa: ANN401 - see `xret.rerank`
+    """Return what orders the first answers anew; each index has its own."""
+    from xret.commands._assembly import build
+
+    return build(cfg.rerank, "rerank") if "_target_" in cfg.rerank else None
 
 
 def _settings(cfg: DictConfig) -> "Settings":
