@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xret._errors import UserError
-from xret.index import _ladder, auto
+from xret.index import _ladder, auto, parity
 from xret.index.auto import Auto
 from xret.index.flat import Flat
 from xret.index.ivf import IVF
@@ -50,6 +50,16 @@ def test_never_ends_below_the_target_recall(hard, plain, always_faster, candidat
     index = Auto(candidates=[candidate], sample=sample, **QUICK)
     index.build([targets[:1000], targets[1000:]], queries[:250])
     assert kept(index, targets, queries[250:], plain) >= 0.93, "0.95, but for chance among 250 queries"
+
+
+def test_a_step_must_reach_the_recall_with_queries_that_did_not_choose_it(hard, always_faster, monkeypatch):
+    told = iter([0.90, 0.96, 0.94, 0.97, 0.96])  # chosen by, chosen by, judged by, chosen by, judged by
+    monkeypatch.setattr(_ladder, "recall", lambda *_: {10: next(told)})
+    index = IVF()
+    index.build([hard])
+    known = parity.truth([hard], hard[:50], 10)
+    taken = _ladder.climb("ivf", index, known, [hard], 0.95, index, 1.0, (10, 8, 0.01))
+    assert (taken.settings, taken.recall) == ({"probes": 3}, 0.96)
 
 
 def test_effort_is_set_on_all_vectors_not_on_the_sample(hard, always_faster):

@@ -45,6 +45,16 @@ def test_of_equal_scores_the_smaller_position_comes_first(queries):
     assert (scores == 1).all()
 
 
+def test_equal_ones_before_the_last_answer_are_in_order_too(vectors):
+    targets, queries = vectors
+    places = [5, 100, 700, 1500]
+    doubled = targets.copy()
+    doubled[places] = queries[0]  # the four nearest to it, and others follow
+    found, scores = built(doubled[:300], doubled[300:]).search(queries, 10)
+    assert found[0, :4].tolist() == places
+    assert scores[0, 3] > scores[0, 4]
+
+
 def test_a_batch_finds_the_allowed_even_where_they_are_few_and_far(vectors, plain):
     nearest, _ = plain
     targets, queries = vectors

@@ -69,6 +69,22 @@ def test_a_version_stays_while_it_is_held_and_goes_then(tmp_path):
     assert sorted(p.name for p in (tmp_path / "versions").iterdir()) == ["00004", "00005"]
 
 
+def test_a_version_that_goes_before_it_could_be_held_is_not_taken(tmp_path, monkeypatch):
+    folder = IndexFolder(tmp_path)
+    folder.publish(filled(1))
+    hold, late = index_folder.hold, []
+
+    def slow(path, owner):
+        if not late:
+            late.append(True)
+            publish_many(tmp_path, 3)  # and the first is removed
+        hold(path, owner)
+
+    monkeypatch.setattr(index_folder, "hold", slow)
+    owner = Owner()
+    assert content(folder.held(owner)) == {2}
+
+
 def publish_and_die(path, moment):
     """Publish, and end as kill -9 ends a process when it comes to a step."""
 

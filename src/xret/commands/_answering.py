@@ -80,7 +80,7 @@ class Answering:
     ) -> None:
         import pyarrow.parquet as pq
 
-        self.version = IndexFolder.open(folder).held(self)  # a build meanwhile does not take it away
+        self.version = IndexFolder(folder).held(self)  # stays on the disk for as long as this lives
         self.facts: IndexFacts = IndexFolder.facts(self.version)
         refuse_strangers(self.facts.index, trusted(trust))
         self.trained: Trained = open_run(run or Path(self.facts.run), trust)

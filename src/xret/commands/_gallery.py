@@ -32,7 +32,7 @@ class Shard:
 
     def __len__(self) -> int:
         """Return N."""
-        return len(next(iter((self.parts if self.places is None else self.places).values())))
+        return len(self.parts[self.modality]) if self.places is None else len(next(iter(self.places.values())))
 
 
 @dataclass(frozen=True)

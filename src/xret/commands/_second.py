@@ -49,6 +49,7 @@ class Second:
     ) -> None:
         self.trained, self.target, self.item = trained, target, item
         self.bias, self.reranker = bias, reranker
+        self.taken = None if bias is None else bias.values - bias.values.mean()  # scores stay near cosines
         self.features = Kept(self._features)
         self.sides = Kept(self._sides)
         if reranker is not None and reranker.sees_pictures and target != "image":
@@ -68,9 +69,9 @@ class Second:
             positions: (K,) int64, best first.
             scores: (K,) float32.
         """
-        if self.bias is not None and len(positions) and isinstance(value, str) and self.target != "text":
+        if self.bias is not None and self.taken is not None and len(positions) and isinstance(value, str):
             if self.bias.applies(positions[:1])[0]:
-                scores = scores - self.bias.values[positions]
+                scores = scores - self.taken[positions]
             order = np.argsort(-scores, kind="stable")
             positions, scores = positions[order], scores[order]
         if self.reranker is None or len(positions) < 2:

@@ -48,6 +48,7 @@ def _new(cfg: DictConfig) -> Path:
     from xret.run.vectors import VectorFolder
 
     vectors = VectorFolder.open(Path(cfg.vectors))
+    vectors.check()
     target = _target(cfg.target, vectors.facts())
     refuse_strangers(OmegaConf.to_container(cfg.index), trusted(cfg.trust))
     index = build(cfg.index, "index")

@@ -109,7 +109,7 @@ def _graph(network: nn.Module, pixels: Tensor) -> bytes:
     Raises:
         UserError: it holds an operation that ONNX does not know.
     """
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # the types of torch know paths alone
     names = [f"output{i}" for i in range(len(network(pixels)))]
     batches = {name: {0: "batch"} for name in ("pixels", *names)}
     try:
@@ -127,7 +127,8 @@ def _graph(network: nn.Module, pixels: Tensor) -> bytes:
             )
     except (torch.onnx.OnnxExporterError, RuntimeError) as error:
         raise UserError(f"the network cannot be exported to ONNX: {error}; take runtime=torch") from error
-    return file.getvalue()
+    graph: bytes = file.getvalue()
+    return graph
 
 
 def _kept(name: str, make: Callable[[], bytes]) -> bytes:

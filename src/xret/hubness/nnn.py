@@ -25,8 +25,8 @@ class NNN:
         ValueError: weight is not positive, or neighbours is below 1.
     """
 
-    weight: float = 0.75
-    neighbours: int = 16
+    weight: float = 0.375
+    neighbours: int = 10
 
     def __post_init__(self) -> None:
         if not self.weight > 0 or self.neighbours < 1:

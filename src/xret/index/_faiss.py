@@ -51,9 +51,9 @@ def parameters(index: Any, effort: int, k_factor: float, mask: np.ndarray | None
         k_factor: candidates that are compared again, per answer wanted.
         mask: (M,) bool, the vectors that may be found; None: all.
     """
-    selector = None if mask is None else faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
     found: Any = None
-    made: Any = faiss  # whose stubs know no keywords
+    made: Any = faiss  # whose stubs know neither keywords nor arrays
+    selector = None if mask is None else made.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
     for part in reversed(parts(index)):
         if isinstance(part, faiss.IndexIVF):
             found = made.SearchParametersIVF(sel=selector, nprobe=max(1, min(effort, part.nlist)))

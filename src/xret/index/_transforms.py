@@ -25,13 +25,13 @@ def fitted(kind: str, dim: int, sample: np.ndarray, blocks: int) -> list[Any]:
         blocks: pieces that a product quantiser cuts the results into; for opq.
     """
     if kind == "opq":
-        turn = faiss.OPQMatrix(sample.shape[1], blocks, dim)
+        rounder: Any = faiss.OPQMatrix(sample.shape[1], blocks, dim)
         quantiser = faiss.ProductQuantizer(dim, blocks, 4)
         quantiser.cp.min_points_per_centroid = 1
-        turn.niter, turn.niter_pq, turn.verbose, turn.pq = 10, 4, False, quantiser
-        turn.train(np.ascontiguousarray(sample[:20_000]))
-        turn.pq = None
-        return [turn]
+        rounder.niter, rounder.niter_pq, rounder.verbose, rounder.pq = 10, 4, False, quantiser
+        rounder.train(np.ascontiguousarray(sample[:20_000]))
+        rounder.pq = None
+        return [rounder]
     mean = sample.mean(axis=0, dtype=np.float64) if kind == "whiten" else np.zeros(sample.shape[1])
     moment = np.zeros((sample.shape[1], sample.shape[1]))
     for begin in range(0, len(sample), 8192):
@@ -41,7 +41,7 @@ def fitted(kind: str, dim: int, sample: np.ndarray, blocks: int) -> list[Any]:
     matrix = directions[:, ::-1][:, :dim].T
     if kind == "whiten":
         matrix = matrix / np.sqrt(np.maximum(spread[::-1][:dim], 1e-4 * spread[-1]))[:, None]
-    turn = faiss.LinearTransform(sample.shape[1], dim, True)
+    turn: Any = faiss.LinearTransform(sample.shape[1], dim, True)
     faiss.copy_array_to_vector(np.ascontiguousarray(matrix, np.float32).ravel(), turn.A)
     faiss.copy_array_to_vector(np.ascontiguousarray(-matrix @ mean, np.float32), turn.b)
     turn.set_is_orthonormal()

@@ -158,7 +158,7 @@ class Qdrant:
         few = mask.sum() * 2 < len(mask)
         ids: list[Any] = np.flatnonzero(mask if few else ~mask).tolist()
         named = models.HasIdCondition(has_id=ids)
-        return models.Filter(must=[mine, named]) if few else models.Filter(must=[mine], must_not=[named])
+        return models.Filter(must=[named]) if few else models.Filter(must=[mine], must_not=[named])
 
     def save(self, folder: Path) -> None:
         """Write into a folder which collection it is, and what was taken out."""
