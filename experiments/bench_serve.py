@@ -101,6 +101,7 @@ class Crowd:
         self.port, self.best, self.texts = port, best, list(best)
         self.accepted: list[float] = []
         self.refused: list[float] = []
+        self.counted: list[float] = []  # of the accepted ones, by the server
         self.wrong = self.broken = self.asked = 0
         self.free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
@@ -129,7 +130,9 @@ class Crowd:
             self.refused.append(took)
         elif lines[0].split()[1] == "200":
             self.accepted.append(took)
-            self.wrong += json.loads(content)["results"][0]["id"] != self.best[text]
+            answer = json.loads(content)
+            self.counted.append(answer["ms"]["total"])
+            self.wrong += answer["results"][0]["id"] != self.best[text]
         else:
             self.broken += 1
 
@@ -161,10 +164,8 @@ def crowd(port: int, best: dict[str, str], rate: float | None) -> dict[str, Any]
     """Return what a crowd saw: at a rate, or (None) with as many at once as there are connections."""
     people = Crowd(port, best)
     capacity = asyncio.run(people.fill(FILL_S)) if rate is None else asyncio.run(people.overload(rate, OVERLOAD_S))
-    seen = {
-        name: np.percentile(v, 99) if v else 0.0
-        for name, v in (("accepted", people.accepted), ("refused", people.refused))
-    }
+    times = {"accepted": people.accepted, "refused": people.refused, "counted": people.counted}
+    seen = {name: np.percentile(ms, 99) if ms else 0.0 for name, ms in times.items()}
     counts = {
         "n": len(people.accepted),
         "n_refused": len(people.refused),
@@ -210,7 +211,8 @@ def measure(pid: int, port: int, texts: list[str], option: str) -> int:
     over = elsewhere(port, best, 2 * full["capacity"])
     growth = server.memory_info().rss / before
     print(f"twice that for {OVERLOAD_S:.0f} s: load average {os.getloadavg()[0]:.1f}")
-    print(f"  {over['n']:,} accepted, p99 {over['accepted']:.0f} ms; {over['wrong']} wrong, {over['broken']} broken")
+    print(f"  {over['n']:,} accepted, p99 {over['accepted']:.0f} ms, {over['counted']:.0f} ms of it within the server")
+    print(f"  {over['wrong']} wrong, {over['broken']} broken")
     print(f"  {over['n_refused']:,} refused, p99 {over['refused']:.0f} ms")
     print(f"  memory {before / 1e6:.0f} -> {before * growth / 1e6:.0f} MB")
     held = [p95 <= BAR_P95_MS, share <= BAR_INDEX_MS, over["accepted"] <= BAR_P99_MS, growth <= BAR_GROWTH]

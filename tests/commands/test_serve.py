@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from xret.commands._serving import named
+from xret._errors import UserError
+from xret.commands._serving import Serving, named
 from xret.data.table import Table
+from xret.serve.engine import Ask, Refused
 
 pytestmark = pytest.mark.slow
 
@@ -168,3 +170,26 @@ def test_indices_get_short_names_that_differ():
     assert named([Path("/a/one"), Path("/a/two")]) == ["one", "two"]
     assert named([Path("/a/x"), Path("/b/x")]) == ["a/x", "b/x"]
     assert named([Path("/a/x"), Path("/a/x")]) == ["a/x (1)", "a/x (2)"]
+
+
+def test_a_query_that_a_second_measure_cannot_take_is_refused_and_no_fault(index, monkeypatch):
+    engine = Serving("shapes", index)
+
+    def refuse(*_):
+        raise UserError("ask with a text")
+
+    monkeypatch.setattr(engine.answering, "second", refuse)
+    refuse.depth = lambda k: k
+    with pytest.raises(Refused, match="ask with a text"):
+        engine.answer([Ask("red")])
+
+
+def test_an_answer_may_be_ordered_by_a_second_measure(index):
+    class Backwards:
+        sees_pictures, depth = False, 5
+
+        def __call__(self, query, candidates):
+            return -candidates.scores
+
+    plain, again = (Serving("shapes", index, reranker=r).answer([Ask("red", 8)])[0][0] for r in (None, Backwards()))
+    assert [hit.id for hit in again] == [hit.id for hit in [*plain[4::-1], *plain[5:]]]

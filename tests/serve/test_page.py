@@ -252,6 +252,14 @@ def test_a_token_is_asked_for_once(visit):
     until(page, "document.querySelector('.card img').naturalWidth === 256")
 
 
+def test_what_is_asked_before_the_page_is_ready_is_asked_then(visit):
+    page = visit()
+    page.route("**/api/facts", lambda route: (page.wait_for_timeout(300), route.continue_()))
+    page.goto(page.url, wait_until="commit")
+    asked(page, "blue")
+    assert ids(page)[0] == "blue"
+
+
 def test_a_link_with_a_query_asks_it(visit):
     page = visit(query="?q=some%20pink")
     page.wait_for_selector(".card")

@@ -25,13 +25,23 @@ class Serving:
         folder: of the index.
         run: of the model; None: where it was when the index was built.
         trust: packages whose classes run and index may name, beside our own.
+        reranker: see `Answering`.
+        hubs: see `Answering`.
 
     Raises:
         UserError: see `Answering`.
     """
 
-    def __init__(self, name: str, folder: Path, run: Path | None = None, trust: Sequence[str] = ()) -> None:
-        self.answering = Answering(folder, run, trust)
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        run: Path | None = None,
+        trust: Sequence[str] = (),
+        reranker: Any = None,  # noqa: ANN401 - see `xret.rerank`
+        hubs: bool = True,
+    ) -> None:
+        self.answering = Answering(folder, run, trust, reranker, hubs)
         facts, known = self.answering.facts, self.answering.modalities
         if not known:
             raise UserError(f"{folder} cannot be asked: its run encodes neither texts nor pictures")
@@ -60,7 +70,10 @@ class Serving:
 
     def answer(self, asks: Sequence[Ask]) -> tuple[list[list[Hit]], Mapping[str, float]]:
         """Return the answers to each query, best first, and milliseconds."""
-        found = self.answering([Query(ask.value, ask.k, ask.where) for ask in asks])
+        try:
+            found = self.answering([Query(ask.value, ask.k, ask.where) for ask in asks])
+        except UserError as error:  # a second measure that does not go with this kind of query
+            raise Refused(str(error)) from error
         hits = [[Hit(a.id, a.score, a.text, a.position, self._shows(a.path)) for a in row] for row in found.answers]
         return hits, found.ms
 

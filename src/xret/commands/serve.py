@@ -2,10 +2,12 @@
 
 import ipaddress
 import logging
+import os
 import socket
+import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from xret.serve.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_SWITCH_S = 0.001  # after which the thread that encodes lets the one that talks to clients go on; 0.005 is Python's
 
 
 def run(cfg: DictConfig) -> None:
@@ -32,16 +36,19 @@ def run(cfg: DictConfig) -> None:
         IndexFolder.open(folder)  # a mistake in its name is told before the seconds that torch takes
     _warn(cfg.host, settings.token)
     with _bound(cfg.host, cfg.port) as bound:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(name, str(cfg.threads))  # read once, when the libraries below are imported
         import faiss
         import torch
 
         from xret.commands._serving import Serving, named
         from xret.serve.app import make_app
 
+        sys.setswitchinterval(_SWITCH_S)
         torch.set_num_threads(cfg.threads)
         faiss.omp_set_num_threads(cfg.threads)
         engines = [
-            Serving(name, folder, run, cfg.trust)
+            Serving(name, folder, run, cfg.trust, _reranker(cfg), cfg.hubs)
             for name, folder, run in zip(named(folders), folders, runs[: len(folders)], strict=True)
         ]
         for engine in engines:
@@ -55,6 +62,13 @@ def run(cfg: DictConfig) -> None:
         )
         print("Ctrl-C stops it", flush=True)
         listen(app, bound, settings)
+
+
+def _reranker(cfg: DictConfig) -> Any:  # noqa: ANN401 - see `xret.rerank`
+    """Return what orders the first answers anew; each index has its own."""
+    from xret.commands._assembly import build
+
+    return build(cfg.rerank, "rerank") if "_target_" in cfg.rerank else None
 
 
 def _settings(cfg: DictConfig) -> "Settings":

@@ -56,7 +56,7 @@ class Batcher:
         waiting: int = 64,
         batch_size: int = 32,
         window_ms: float = 0,
-        wait_ms: float = 500,
+        wait_ms: float = 250,
     ) -> None:
         self.answer = answer
         self.batch_size = batch_size

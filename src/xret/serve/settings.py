@@ -38,7 +38,7 @@ class Settings:
     max_upload_mb: float = 10
     max_pixels: int = 25_000_000
     waiting: int = 64
-    wait_ms: float = 500
+    wait_ms: float = 250
     batch_size: int = 32
     window_ms: float = 0
     rate_per_s: float = 100

@@ -5,7 +5,7 @@ const MARKS = {
   wrong: "M6 6l12 12M18 6L6 18",
   why: "M7.5 8.6a4.5 4.5 0 1 1 6.6 4c-1.5.8-2.1 1.6-2.1 3.2M12 20v.1",
 };
-const state = { facts: null, picture: null, pictureUrl: "", asked: 0, urls: [] };
+const state = { facts: null, picture: null, pictureUrl: "", asked: 0, early: false, urls: [] };
 let token = sessionStorage.getItem("xret-token") || "";
 
 function make(tag, attributes = {}, ...children) {
@@ -115,7 +115,8 @@ const hasQuery = () => Boolean(state.picture || $("query").value.trim());
 
 function recall() {  // a link with ?q= asks at once
   const given = new URLSearchParams(location.search).get("q");
-  if (given) { $("query").value = given; ask(); }
+  if (given && !hasQuery()) $("query").value = given;
+  if (given || state.early) ask();
   else $("query").focus();
 }
 
@@ -123,6 +124,7 @@ function recall() {  // a link with ?q= asks at once
 
 async function ask() {
   const text = $("query").value.trim();
+  if (!state.facts) { state.early = true; return; }  // asked as soon as the server has told what there is
   if (!hasQuery()) { $("query").focus(); return; }
   const turn = ++state.asked;
   const sides = $("beside").checked ? state.facts.indices : state.facts.indices.slice(0, 1);
@@ -263,7 +265,7 @@ $("why").addEventListener("click", (event) => { if (event.target === $("why")) $
 // ---- pictures as queries
 
 async function take(file) {
-  if (!file) return;
+  if (!file || !state.facts) return;
   if (!file.type.startsWith("image/")) { tell("That is no picture.", true); return; }
   const picture = file.type === "image/svg+xml" ? await rasterised(file) : file;
   if (picture.size > state.facts.limits.upload_bytes) {
