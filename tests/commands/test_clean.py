@@ -118,7 +118,8 @@ def test_the_format_of_the_input_is_that_of_the_output(suffix, xret, dirty):
 
     given = dirty.with_suffix(suffix)
     given.write_bytes(table(Table(str(dirty)).load().rows, suffix))
-    arguments = ["clean.image=null", *QUICK[:-1], "hydra.run.dir=out"]
+    quick = [argument for argument in QUICK if not argument.startswith("clean.image")]
+    arguments = ["clean.image=null", *quick, "hydra.run.dir=out"]
     code, _, err = xret("clean", "data=table", f"data.path={given}", *arguments)
     assert code == 0, err
     manifest = Table(f"out/pairs{suffix}").load()

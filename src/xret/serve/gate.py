@@ -28,7 +28,7 @@ _CLIENTS = 10_000  # whose rates are remembered
 SAFE = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -64,7 +64,7 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        bounded = _within(send, self.settings.read_s)
+        bounded = _within(send, 2 * self.settings.read_s)  # `listening` cuts such a client off before
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

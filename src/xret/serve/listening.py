@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import struct
 import threading
 from types import FrameType
 from typing import Any
@@ -15,6 +16,7 @@ from xret.serve.gate import App
 from xret.serve.settings import Settings
 
 _IDLE_S = 20  # between two requests on one connection
+_AT_ONCE = struct.pack("ii", 1, 0)  # a closed connection is reset, whatever is still to be sent
 _SENT = 262_144  # bytes the system keeps for a client that does not read; it would keep megabytes
 
 
@@ -60,7 +62,13 @@ class Patient(H11Protocol):
         self._stop("_unread")
 
     def _abort_later(self) -> asyncio.TimerHandle:
-        return self.loop.call_later(self.patience_s, self.transport.abort)
+        return self.loop.call_later(self.patience_s, self._abort)
+
+    def _abort(self) -> None:
+        """Drop the client, and what the system still keeps for it."""
+        own = self.transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()
 
     def _stop(self, *timers: str) -> None:
         for name in timers:

@@ -6,7 +6,7 @@ from xret.clean import Outcome
 from xret.clean.text._caption import TOO_LONG
 
 _SIGN = re.compile("\\s*([=+@\uff1d\uff0b\uff20\uff0d-])")
-_CALL = re.compile(r"[A-Za-z][\w.]{0,40}\s?\(|(?<![\w$])\$?[A-Z]{1,3}\$?\d{1,7}(?!\w)|\|[^!]{0,200}!")
+_CALL = re.compile(r"[A-Za-z][\w.]{0,40}\(|(?<![\w$])\$?[A-Z]{1,3}\$?\d{1,7}(?!\w)|\|[^!]{0,200}!")
 _EVIDENCE = {"=": 0.5, "@": 0.3, "+": 0.1, "-": 0.1}  # that it is meant as one, where it calls nothing
 
 
