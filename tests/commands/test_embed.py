@@ -301,6 +301,8 @@ def test_a_mistake_is_one_line(xret, trained, arguments, message):
 
 def test_a_run_trained_on_features_of_one_runtime_embeds_in_any_other(xret, trained):
     pytest.importorskip("onnxruntime", reason="needs the extra runtime")
+    if "XRET_RUNTIMES" not in os.environ:
+        pytest.skip("loads another runtime: see tests/encoder/test_runtimes_apart.py")
     timm = ["encoder/image=timm", "encoder.image.model=test_efficientnet", "encoder.image.weights=null"]
     run = trained("onnx", *timm, "encoder.image.image_px=32", "encoder.image.runtime=onnx")
     command = ["embed", f"run={run}", "split=test", "modalities=[image]", *QUICK]

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import os
 import pickle
 import sys
 
@@ -16,6 +17,8 @@ from xret.encoder.image.timm import Timm
 from xret.encoder.runtime import Exported, check_runtime
 
 pytest.importorskip("onnx", reason="other runtimes need the extra runtime")
+if "XRET_RUNTIMES" not in os.environ:
+    pytest.skip("loads other runtimes: see test_runtimes_apart", allow_module_level=True)
 RUNTIMES = ("onnx", "openvino")
 MODULES = {"onnx": "onnxruntime", "openvino": "openvino"}
 
