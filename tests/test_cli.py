@@ -110,3 +110,38 @@ def test_bash_completes_commands_groups_and_options(line, expected):
 def test_columns_of_a_table_are_named_as_the_readme_says(names, tmp_path):
     done = xret("train", "data=table", "data.path=x.csv", *names, "--cfg", "job", cwd=tmp_path)
     assert "    image: photo\n    text: title\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a red apple",
+        "7",
+        "null",
+        "true",
+        "it's \\",
+        "a \\' b",
+        "${oc.env:HOME} x",
+        "{a: 1}, [2]",
+        'say "no"',
+        "a=b",
+        "\\\\",
+    ],
+)
+def test_a_query_is_text_whatever_stands_in_it(text, monkeypatch):
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from omegaconf import OmegaConf
+
+    from xret.commands._launch import _as_meant
+
+    monkeypatch.setenv("XRET_COMMAND", "search")
+    value = OverridesParser.create().parse_override(_as_meant(f"query={text}")).value()
+    assert OmegaConf.create({"query": value}).query == text
+
+
+def test_an_index_is_a_folder_where_one_is_used_and_an_option_where_one_is_built(monkeypatch):
+    from xret.commands._launch import _as_meant
+
+    for command, meant in (("search", "index.path=x"), ("serve", "index.path=x"), ("build", "index=x")):
+        monkeypatch.setenv("XRET_COMMAND", command)
+        assert _as_meant("index=x") == meant

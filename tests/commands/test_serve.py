@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import uuid
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,6 @@ from xret.data.table import Table
 from xret.serve.engine import Ask, Refused
 
 pytestmark = pytest.mark.slow
-
-EXPLAINS = find_spec("xret.commands._explaining") is not None
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +102,7 @@ def test_facts_offer_the_attributes_that_the_items_have(ask):
     _, facts = ask("GET", "/api/facts")
     one, two = facts["indices"]
     assert one["name"] != two["name"]
-    assert (one["items"], one["target"], one["queries"], one["explains"]) == (80, "image", ["text", "image"], EXPLAINS)
+    assert (one["items"], one["target"], one["queries"], one["explains"]) == (80, "image", ["text", "image"], True)
     assert one["filters"]["shape"] == ["bar", "circle", "ring", "square"]
     assert facts["feedback"]
     status, refusal = ask("POST", "/api/search", {"query": "red", "filter": {"shape": "squre"}})
@@ -128,7 +125,6 @@ def test_a_verdict_becomes_a_pair_to_train_on(ask, served, shapes, index):
     assert manifest.rows[0].attributes["run"] == str(index.parent / "run")
 
 
-@pytest.mark.skipif(not EXPLAINS, reason="this version explains nothing yet")
 def test_why_shows_where_the_model_looks(ask):
     status, reason = ask("POST", "/api/explain", {"query": "a red circle", "item": 0})
     assert status == 200

@@ -45,7 +45,7 @@ def learn(path: Path, settings: dict[str, Any], queries: np.ndarray, index: Any,
     """
     np.save(path / _BANK, queries)
     method = build(OmegaConf.create(settings), "hubness")
-    _save(path, method, queries, index, [method(queries, np.asarray(shard)).values for shard in shards])
+    _save(path, method, queries, index, [method.values(queries, np.asarray(shard)) for shard in shards])
 
 
 def relearn(
@@ -69,7 +69,7 @@ def relearn(
     queries, values = _read(version / _BANK), _read(version / _VALUES)
     np.save(path / _BANK, queries)
     method = build(OmegaConf.create(settings), "hubness")
-    added = [method(queries, np.asarray(shard)).values for shard in shards]
+    added = [method.values(queries, np.asarray(shard)) for shard in shards]
     _save(path, method, queries, index, [np.delete(values, out), *added])
 
 
@@ -86,12 +86,11 @@ def load(version: Path) -> Bias:
 def _save(path: Path, method: Any, queries: np.ndarray, index: Any, parts: list[np.ndarray]) -> None:  # noqa: ANN401
     values = np.concatenate(parts).astype(np.float32)
     np.save(path / _VALUES, values)
-    first = getattr(method, "first", None)
-    if first is None:
+    if method.first is None:
         return
     active = np.zeros(len(values), bool)  # of all vectors together, so the index is asked: shards cannot tell
     for begin in range(0, len(queries), 256):
-        found, _ = index.search(queries[begin : begin + 256], first)
+        found, _ = index.search(queries[begin : begin + 256], method.first)
         active[found[found >= 0]] = True
     np.save(path / _ACTIVE, active)
 

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ from PIL import Image
 
 from xret._errors import UserError
 from xret.commands._answering import Answering, Query
+from xret.commands._explaining import explain_pair, overlay
 from xret.data.reading import BrokenMedia, read_image, read_small
 from xret.serve.engine import About, Ask, Explained, Hit, Refused
-
-_EXPLAINING = "xret.commands._explaining"
 
 
 class Serving:
@@ -45,7 +43,7 @@ class Serving:
         facts, known = self.answering.facts, self.answering.modalities
         if not known:
             raise UserError(f"{folder} cannot be asked: its run encodes neither texts nor pictures")
-        explains = facts.target == "image" and known == ["text", "image"] and find_spec(_EXPLAINING) is not None
+        explains = facts.target == "image" and known == ["text", "image"]
         version = f"{facts.weights} {self.answering.version}"
         filters = self.answering.filtering.offered()
         self.about = About(name, facts.items, facts.target, facts.data, known, filters, explains, version)
@@ -95,8 +93,6 @@ class Serving:
 
     def explain(self, text: str, position: int) -> Explained:
         """Explain an answer."""
-        from xret.commands._explaining import explain_pair, overlay
-
         path, layer = self._file(position)
         model = self.answering.trained.model
         encoder: Any = model.encoders["image"]

@@ -4,7 +4,10 @@ In a space of many dimensions a few targets, the hubs, are among the first answe
 al. 2010). A correction learns from a bank of queries, of training only, how near each target is to queries in general,
 and takes that off its scores. Every one is in a file of its own, chosen by ``hubness=<file name>``, and is called as::
 
-    correction(bank, targets) -> Bias
+    correction(bank, targets)         -> Bias
+    correction.values(bank, targets)  -> (T,) float32, what is taken off each target, whatever the others are
+    correction.first                  -> K: only queries whose nearest target is among the first K answers to a query
+                                         of the bank are corrected; None: all are
 
     bank     (N, D) float32 unit vectors of training queries, of the modality that asks
     targets  (T, D) float32 unit vectors

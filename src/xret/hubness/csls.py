@@ -32,11 +32,17 @@ class CSLS:
         if self.neighbours < 1:
             raise ValueError(f"neighbours must be at least 1, got {self.neighbours}")
 
-    def __call__(self, bank: np.ndarray, targets: np.ndarray) -> Bias:
-        """Return the bias of T targets; see the package.
+    first = None
+
+    def values(self, bank: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return what is taken off T targets, (T,) float32.
 
         Raises:
             ValueError: shapes do not fit, or the bank is empty.
         """
         check_bank(bank, targets)
-        return Bias(mean_of_nearest(bank, targets, self.neighbours) / 2)
+        return mean_of_nearest(bank, targets, self.neighbours) / 2
+
+    def __call__(self, bank: np.ndarray, targets: np.ndarray) -> Bias:
+        """Return the bias of T targets; see the package."""
+        return Bias(self.values(bank, targets))

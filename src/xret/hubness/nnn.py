@@ -32,11 +32,17 @@ class NNN:
         if not self.weight > 0 or self.neighbours < 1:
             raise ValueError(f"need weight > 0 and neighbours > 0, got {self.weight} and {self.neighbours}")
 
-    def __call__(self, bank: np.ndarray, targets: np.ndarray) -> Bias:
-        """Return the bias of T targets; see the package.
+    first = None
+
+    def values(self, bank: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return what is taken off T targets, (T,) float32.
 
         Raises:
             ValueError: shapes do not fit, or the bank is empty.
         """
         check_bank(bank, targets)
-        return Bias(np.float32(self.weight) * mean_of_nearest(bank, targets, self.neighbours))
+        return np.float32(self.weight) * mean_of_nearest(bank, targets, self.neighbours)
+
+    def __call__(self, bank: np.ndarray, targets: np.ndarray) -> Bias:
+        """Return the bias of T targets; see the package."""
+        return Bias(self.values(bank, targets))

@@ -35,8 +35,8 @@ class QBNorm:
         if not self.temperature > 0 or self.first < 1:
             raise ValueError(f"need temperature > 0 and first > 0, got {self.temperature} and {self.first}")
 
-    def __call__(self, bank: np.ndarray, targets: np.ndarray) -> Bias:
-        """Return the bias of T targets; see the package.
+    def values(self, bank: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return what is taken off T targets, (T,) float32.
 
         Raises:
             ValueError: shapes do not fit, or the bank is empty.
@@ -47,6 +47,11 @@ class QBNorm:
             scaled = scores / np.float32(self.temperature)
             top = scaled.max(axis=1, keepdims=True)
             values[where] = self.temperature * (top[:, 0] + np.log(np.exp(scaled - top).sum(axis=1)))
+        return values
+
+    def __call__(self, bank: np.ndarray, targets: np.ndarray) -> Bias:
+        """Return the bias of T targets; see the package."""
+        values = self.values(bank, targets)
         active = np.zeros(len(targets), bool)
         count = min(self.first, len(targets))
         for begin in range(0, len(bank), 1024):

@@ -12,6 +12,7 @@ import numpy as np
 from xret._errors import UserError
 from xret.data.manifest import Rejected
 from xret.run.folder import write_whole
+from xret.run.whole import digest
 
 FACTS = "vectors.json"
 COLUMNS = ("id", "text", "path", "group", "split", "attributes")
@@ -116,7 +117,7 @@ class VectorFolder:
             for shard in range(count):
                 table = self._file(modality, shard, "parquet")
                 files[f"{modality}/{shard:05d}.npy"] = str(_about(table)["vectors"])
-                files[f"{modality}/{shard:05d}.parquet"] = _hash(table)
+                files[f"{modality}/{shard:05d}.parquet"] = digest(table)
         fingerprint = hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
         whole = asdict(facts) | {"files": files, "fingerprint": fingerprint}
         write_whole(self.path / FACTS, lambda file: file.write((json.dumps(whole, indent=1) + "\n").encode()))
@@ -133,7 +134,7 @@ class VectorFolder:
             raise UserError(f"{self.path / FACTS} does not name the files of its shards; embed again")
         for name, known in facts.files.items():
             try:
-                found = _hash(self.path / name)
+                found = digest(self.path / name)
             except OSError as error:
                 raise UserError(f"cannot read {self.path / name}: {error.strerror}; embed again") from error
             if found != known:
@@ -143,7 +144,7 @@ class VectorFolder:
         """Tell whether a shard is whole: its table is there, and the vectors are those that were written with it."""
         table, vectors = (self._file(modality, shard, end) for end in ("parquet", "npy"))
         try:
-            return bool(_about(table)["vectors"] == _hash(vectors))
+            return bool(_about(table)["vectors"] == digest(vectors))
         except (OSError, ValueError, KeyError):
             return False
 
@@ -173,7 +174,7 @@ class VectorFolder:
         where = self._file(modality, shard, "npy")
         write_whole(where, lambda file: np.save(file, vectors.astype(np.float32)))
         rows = [asdict(item) | {"attributes": json.dumps(dict(item.attributes), ensure_ascii=False)} for item in items]
-        about = {"vectors": _hash(where), "rejected": [asdict(one) for one in rejected]}
+        about = {"vectors": digest(where), "rejected": [asdict(one) for one in rejected]}
         schema = pa.schema([(name, pa.string()) for name in COLUMNS], metadata={_ABOUT: json.dumps(about)})
         table = pa.table({name: [row[name] for row in rows] for name in COLUMNS}, schema=schema)
         write_whole(self._file(modality, shard, "parquet"), lambda file: pq.write_table(table, file))
@@ -209,11 +210,6 @@ class VectorFolder:
 
     def _file(self, modality: str, shard: int, suffix: str) -> Path:
         return self.path / modality / f"{shard:05d}.{suffix}"
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _about(table: Path) -> dict[str, Any]:
