@@ -164,3 +164,15 @@ def test_missing_tasks_and_vectors_are_named(vectors):
         ValueError, match=r"text_to_audio needs vectors of \['audio'\], got those of \['image', 'text'\]"
     ):
         evaluate([one_to_one("text", "audio", 3)], vectors)
+
+
+def test_each_task_may_have_vectors_of_its_own():
+    tasks = [one_to_one("text", "image", 20), one_to_one("image", "text", 20)]
+    own = {
+        task.name: {m: random_vectors(20, seed) for m, seed in zip(("text", "image"), seeds, strict=True)}
+        for task, seeds in zip(tasks, ((1, 2), (3, 4)), strict=True)
+    }
+    together = evaluate(tasks, lambda task: own[task.name]).values
+    for task in tasks:
+        alone = evaluate([task], own[task.name]).values
+        assert {name: together[name] for name in alone} == alone
