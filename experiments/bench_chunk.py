@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from xret.data.batch import PairDataset, Provider, TextProvider
+from xret.data.batch import PairDataset
+from xret.data.providers import Provider, TextProvider
 from xret.data.sampler import Batches
 from xret.encoder.image.timm import Timm
 from xret.encoder.projection.linear import Linear

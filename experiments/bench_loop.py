@@ -26,7 +26,8 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader
 
-from xret.data.batch import ImageProvider, PairDataset, Provider, Stored, TextProvider
+from xret.data.batch import PairDataset
+from xret.data.providers import ImageProvider, Provider, Stored, TextProvider
 from xret.data.sampler import Batches
 from xret.encoder import Encoded
 from xret.encoder.image.scratch import Scratch as ImageScratch

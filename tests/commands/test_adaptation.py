@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from xret.commands._target import TargetItems
-from xret.data.batch import Draw, Stored
+from xret.data.batch import Draw
+from xret.data.providers import Stored
 
 pytestmark = pytest.mark.slow
 

@@ -19,10 +19,9 @@ def read(name):
 
 
 def test_a_run_reports_both_figures_and_evaluate_repeats_either(xret, small):
-    assert xret("train", *small, "hydra.run.dir=plain")[0] == 0
+    assert xret("train", *small, "hubness=none", "hydra.run.dir=plain")[0] == 0
     code, out, err = xret("train", *small, "hubness=csls", "hydra.run.dir=lowered")
     assert code == 0, err
-    assert "hubs lowered" in out
     assert "plain scores" in out
     plain, lowered = read("plain"), read("lowered")
     direction = "test/text_to_image"
@@ -39,6 +38,22 @@ def test_a_run_reports_both_figures_and_evaluate_repeats_either(xret, small):
     assert {n: v for n, v in read("own").items() if n.startswith("test/")} == {
         n: v for n, v in lowered.items() if n.startswith("test/")
     }
+
+
+def test_hubs_are_lowered_unless_told_otherwise_and_never_where_there_is_nothing_to_learn_from(xret, small, shapes):
+    assert xret("train", *small, "hydra.run.dir=run")[0] == 0
+    assert "test/text_to_image/plain_mrr" in read("run")
+    other = shapes.with_name("other.csv")
+    lines = shapes.read_text().splitlines()
+    other.write_text("\n".join([lines[0] + ",split", *(f"{line},test" for line in lines[1:31])]) + "\n")
+    asked = ["run=run", "data=table", f"data.path={other}"]
+    code, out, err = xret("evaluate", *asked, "hydra.run.dir=plain")
+    assert code == 0, err
+    assert "other has no training split to learn from; its scores stay plain" in out
+    assert "test/text_to_image/mrr" in read("plain")
+    assert "test/text_to_image/plain_mrr" not in read("plain")
+    code, _, err = xret("evaluate", *asked, "hubness=csls", "hydra.run.dir=asked")
+    assert (code, "other has no rows in the split 'train'" in err) == (2, True)
 
 
 def test_a_second_stage_orders_the_answers_of_the_corrected_scores(xret, small):

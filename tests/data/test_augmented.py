@@ -9,7 +9,8 @@ import torch
 from xret.augmentation.pairs.mixgen import MixGen
 from xret.augmentation.policy import Policy
 from xret.data.augmented import Anew, Augmented, Partners, Views
-from xret.data.batch import Draw, PairDataset, Stored, TextProvider
+from xret.data.batch import Draw, PairDataset
+from xret.data.providers import Stored, TextProvider
 
 GROUPS = np.array([0, 0, 1, 2, 3, 4, 5, 6])
 TRAIN = np.array([0, 1, 2, 3, 4, 5])

@@ -1,7 +1,6 @@
 """Rows to tensors."""
 
 import logging
-import pickle
 
 import numpy as np
 import pytest
@@ -10,7 +9,8 @@ from lightning_fabric.utilities import move_data_to_device
 from torch.utils.data import DataLoader
 
 from xret._errors import UserError
-from xret.data.batch import Batch, ImageProvider, PairDataset, Stored, TextProvider
+from xret.data.batch import Batch, PairDataset
+from xret.data.providers import ImageProvider, Stored, TextProvider
 from xret.data.sampler import Batches
 
 
@@ -97,59 +97,6 @@ def test_items_and_rows_must_fit(data):
         build([0, 1])
     with pytest.raises(ValueError, match="one entry per row"):
         build([0, 1, 2], groups=4)
-
-
-def test_stored_features_are_copies_of_the_asked_rows():
-    array = np.arange(12, dtype=np.float32).reshape(4, 3)
-    array.flags.writeable = False
-    found = Stored("vector", array)(np.array([2, 0, 2]))
-    assert found["vector"].tolist() == array[[2, 0, 2]].tolist()
-    found["vector"].zero_()
-    assert array[2, 2] == 8
-
-
-def test_stored_tokens_come_with_their_mask():
-    tokens, mask = np.random.default_rng(0).random((4, 3, 2), np.float32), np.eye(4, 3, dtype=bool)
-    found = Stored("tokens", tokens, mask)(np.array([1, 3]))
-    assert found["tokens"].tolist() == tokens[[1, 3]].tolist()
-    assert found["mask"].tolist() == mask[[1, 3]].tolist()
-    assert set(Stored("tokens", tokens)(np.array([1]))) == {"tokens"}
-
-
-def test_stored_vectors_may_have_their_tokens_beside_them():
-    rng = np.random.default_rng(0)
-    vectors, tokens, mask = rng.random((4, 5), np.float32), rng.random((4, 3, 2)).astype(np.float16), np.eye(4, 3) > 0
-    both = Stored("vector", vectors, mask, tokens)
-    found = both(np.array([2, 0]))
-    assert set(found) == {"vector", "tokens", "mask"}
-    assert found["vector"].tolist() == vectors[[2, 0]].tolist()
-    assert found["tokens"].numpy().tolist() == tokens[[2, 0]].tolist()
-    assert found["mask"].tolist() == mask[[2, 0]].tolist()
-    assert set(both.without_tokens()(np.array([1]))) == {"vector"}
-    alone = Stored("tokens", tokens, mask)
-    assert alone.without_tokens() is alone
-    with pytest.raises(ValueError, match="beside vectors"):
-        Stored("vector", vectors[:3], None, tokens)
-
-
-@pytest.mark.parametrize(
-    ("name", "mask"), [("pixels", None), ("vector", np.ones((4, 3), bool)), ("tokens", np.ones(4, bool))]
-)
-def test_stored_features_that_do_not_fit_are_refused(name, mask):
-    with pytest.raises(ValueError, match="must be"):
-        Stored(name, np.zeros((4, 3, 2), np.float32), mask)
-
-
-def test_mapped_features_travel_to_another_process_by_name(tmp_path):
-    array = np.random.default_rng(0).random((1000, 100), np.float32)
-    np.save(tmp_path / "v.npy", array)
-    mapped = np.load(tmp_path / "v.npy", mmap_mode="r")
-    data = pickle.dumps(Stored("vector", mapped))
-    assert len(data) < 2000
-    assert (pickle.loads(data)(np.array([7, 999]))["vector"].numpy() == array[[7, 999]]).all()
-    view = pickle.loads(pickle.dumps(Stored("vector", mapped[500:])))
-    assert (view(np.array([7]))["vector"].numpy() == array[[507]]).all()
-    assert (pickle.loads(pickle.dumps(Stored("vector", array)))(np.array([7]))["vector"].numpy() == array[[7]]).all()
 
 
 def test_what_is_drawn_for_a_batch_depends_on_seed_epoch_and_rows_alone():

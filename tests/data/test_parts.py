@@ -1,12 +1,15 @@
 """Items of several parts: which there are, what stands in for a part that is missing, and what is taken away."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from xret.data.batch import Stored
+from xret.data.batch import PairDataset
 from xret.data.manifest import Manifest, Row
-from xret.data.parts import Composite, composed, part_of
+from xret.data.parts import ITEM, Composite, composed, part_of
+from xret.data.providers import Stored
 
 ROWS = (
     Row("a", "one", {"text": "dog", "image": "1.png", "title": "perro"}),
@@ -52,6 +55,24 @@ def test_tensors_of_the_parts_stand_side_by_side_and_say_what_is_there():
     assert image["vector"][1:].tolist() == [[0.0, 1.0], [4.0, 5.0]]
     assert title["vector"][:2].tolist() == [[20.0], [10.0]]
     assert image["vector"].shape == (3, 2)
+
+
+def test_training_reads_a_sample_of_the_stored_tokens_and_measuring_all():
+    tokens = np.random.default_rng(0).random((3, 7, 4), np.float32)
+    pictures = Stored("vector", np.zeros((3, 2), np.float32), None, tokens)
+    items = Composite({"image": pictures}, {"image": np.array([2, 0, -1])}, sample=3)
+    data = PairDataset({ITEM: items}, {ITEM: np.arange(3)}, np.arange(3), np.ones(3), np.zeros(3))
+
+    def read(epoch):
+        return data.batch([1, 0, 2], epoch).inputs[ITEM]
+
+    assert read(0)["image.tokens"].shape == (3, 3, 4)
+    assert read(0)["image.present"].tolist() == [True, True, False]
+    assert (read(0)["image.tokens"] == read(0)["image.tokens"]).all()
+    assert any((read(0)["image.tokens"] != read(epoch)["image.tokens"]).any() for epoch in range(1, 9))
+    assert items(np.array([0]))["image.tokens"].numpy().tolist() == tokens[[2]].tolist()
+    whole = replace(items, sample=None)
+    assert whole.drawn(np.array([0]), np.random.default_rng(0))["image.tokens"].shape == (1, 7, 4)
 
 
 def test_a_batch_in_which_nobody_has_a_part_still_has_its_tensors():

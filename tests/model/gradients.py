@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from xret.data.batch import PairDataset, Stored
+from xret.data.batch import PairDataset
+from xret.data.providers import Stored
 from xret.data.sampler import Batches
 from xret.encoder.image.scratch import Scratch as ImageScratch
 from xret.encoder.projection.linear import Linear

@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
-from xret.data.batch import Stored
+from xret.data.providers import Stored
 from xret.model.adversarial import Adversarial
 from xret.model.dual_encoder import DualEncoder
 from xret.model.retrieval import Retrieval

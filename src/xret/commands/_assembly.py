@@ -15,10 +15,11 @@ from xret.commands._matcher import is_on, scorer, token_width
 from xret.commands._needs import NOTHING, Needs, has_items, needs_tokens
 from xret.commands._sources import Provider, Source, source
 from xret.data.augmented import Augmented
-from xret.data.batch import Extra, PairDataset, Stored
+from xret.data.batch import Extra, PairDataset
 from xret.data.faults import settle
 from xret.data.manifest import Items, Manifest, Rejected
 from xret.data.parts import ITEM, Composite
+from xret.data.providers import Stored
 from xret.model.dual_encoder import DualEncoder
 
 _TRUSTED = ("xret.", "torch.optim.", "pytorch_lightning.Trainer", "pytorch_lightning.loggers.")

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from xret._errors import UserError
 from xret.commands._adversarial import SPACES, check_modalities
 from xret.commands._assembly import Prepared, build
-from xret.data.batch import Stored
+from xret.data.providers import Stored
 from xret.metric.evaluate import Evaluation
 from xret.metric.retrieval import MEANS
 from xret.model.dual_encoder import DualEncoder

@@ -12,9 +12,9 @@ from omegaconf import DictConfig
 from xret.commands._assembly import Prepared, build
 from xret.commands._sources import feature_cache
 from xret.data.augmented import Anew, Augmented, Partners, Views
-from xret.data.batch import Stored
 from xret.data.encoding import Change, features
 from xret.data.manifest import Items
+from xret.data.providers import Stored
 from xret.model.dual_encoder import DualEncoder
 
 log = logging.getLogger(__name__)

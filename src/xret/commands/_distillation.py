@@ -18,11 +18,12 @@ from xret._errors import UserError
 from xret.commands._assembly import build
 from xret.commands._sources import can_be_stored, reader
 from xret.commands._trained import Trained, open_run
-from xret.data.batch import Draw, Stored
+from xret.data.batch import Draw
 from xret.data.cache import FeatureCache
 from xret.data.encoding import encode_items, features, reading_facts
 from xret.data.features import Piece
 from xret.data.manifest import Items, Manifest
+from xret.data.providers import Stored
 from xret.encoder import Encoded
 from xret.encoder.weights import fingerprint
 from xret.metric import Tasks

@@ -13,12 +13,12 @@ import torch
 from xret._errors import UserError
 from xret.commands._gallery import Gallery, Shard, used_of
 from xret.commands._trained import Trained
-from xret.data.batch import Stored
 from xret.data.encoding import encode_items
 from xret.data.faults import settle
 from xret.data.features import Broken, InMemory, Piece, StoredFeatures
 from xret.data.manifest import Items, Rejected
 from xret.data.parts import ITEM, Composite
+from xret.data.providers import Stored
 from xret.model.dual_encoder import DualEncoder
 from xret.run.vectors import Item, VectorFolder
 

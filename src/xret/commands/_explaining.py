@@ -21,8 +21,8 @@ from PIL import Image
 from torch import Tensor
 
 from xret._errors import UserError
-from xret.data.batch import Inputs
 from xret.data.parts import ITEM, part_of
+from xret.data.providers import Inputs
 from xret.explain import Score
 from xret.explain.auto import Auto
 from xret.explain.words import leave_one_out

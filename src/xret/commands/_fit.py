@@ -20,9 +20,10 @@ from xret.commands._assembly import Prepared, build
 from xret.commands._needs import needs
 from xret.commands._objectives import extras, objectives
 from xret.commands._sources import Provider
-from xret.data.batch import Batch, KeptPictures, PairDataset, Stored
+from xret.data.batch import Batch, PairDataset
 from xret.data.manifest import Manifest
 from xret.data.parts import Composite
+from xret.data.providers import KeptPictures, Stored
 from xret.data.sampler import Batches
 from xret.model.belief import Belief
 from xret.model.chunks import Chunks

@@ -1,5 +1,6 @@
 """Figures with the scores of hubs lowered, and those of plain scores beside them."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -13,6 +14,8 @@ from xret.metric import TaskLike, Tasks
 from xret.metric.evaluate import Evaluation, Vectors
 from xret.metric.hubs import occurrences, skewness
 from xret.model.dual_encoder import DualEncoder
+
+log = logging.getLogger(__name__)
 
 PLAIN = "plain_"  # before the names of figures without the correction
 
@@ -64,8 +67,34 @@ class Correction:
         return Evaluation({**both.values, **means}, both.per_query)
 
 
-def correction(cfg: DictConfig, model: DualEncoder, prepared: Prepared) -> Correction | None:
-    """Return what ``cfg.hubness`` asks for, or None; runs of before there was any have no such key."""
+def plain(values: Mapping[str, float]) -> dict[str, float]:
+    """Return figures by their names, those of plain scores where there are both.
+
+    What has no correction of its own, a teacher for one, is compared with these.
+    """
+    found = dict(values)
+    for name, value in values.items():
+        direction, slash, figure = name.rpartition("/")
+        if figure.startswith(PLAIN):
+            found[f"{direction}{slash}{figure.removeprefix(PLAIN)}"] = value
+    return found
+
+
+def correction(cfg: DictConfig, model: DualEncoder, prepared: Prepared, needed: bool = True) -> Correction | None:
+    """Return what ``cfg.hubness`` asks for, or None; runs of before there was any have no such key.
+
+    Args:
+        cfg: of a run.
+        model: that encodes the bank.
+        prepared: the data that the bank is taken from.
+        needed: without a training split it is an error; False: then scores stay plain, and the log says so.
+
+    Raises:
+        UserError: there are no rows to learn from.
+    """
     if "_target_" not in (cfg.get("hubness") or {}):
+        return None
+    if not needed and not len(prepared.rows("train")):
+        log.info("hubness: %s has no training split to learn from; its scores stay plain", prepared.manifest.name)
         return None
     return Correction(build(cfg.hubness, "hubness"), encode_split(model, prepared, "train"))

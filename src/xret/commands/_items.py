@@ -1,12 +1,13 @@
 """Targets of several parts: what reads each part, where titles come from, and what the parts are worth."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from xret._errors import UserError
-from xret.commands._sources import Provider, Source
+from xret.commands._sources import Source
 from xret.data.manifest import Manifest
 from xret.data.parts import Composite, composed
 
@@ -58,10 +59,11 @@ def itemised(cfg: DictConfig, manifest: Manifest, parts: Mapping[str, Source]) -
     known = {m: manifest.items(m) for m in PARTS if m in manifest.modalities}
     items, of_row, places = composed(known, list(parts), manifest.group_ids(), cfg["items"].missing)
 
-    def joint(name: str) -> Provider:
+    def joint(name: str) -> Composite:
         return Composite({part: getattr(one, name) for part, one in parts.items()}, places)
 
     broken = {row: why for one in parts.values() for row, why in one.broken.items()}
     sequences = joint("sequences")  # what a fuser reads, it reads in measuring too
     raw = joint("raw")
-    return Source(items, of_row, sequences, raw, joint("training"), sequences, broken)
+    training = replace(joint("training"), sample=cfg["items"].get("sample"))
+    return Source(items, of_row, sequences, raw, training, sequences, broken)

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from xret._errors import UserError
-from xret.data.batch import Stored
+from xret.data.providers import Stored
 
 log = logging.getLogger(__name__)
 

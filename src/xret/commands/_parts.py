@@ -1,6 +1,6 @@
 """What the parts of items are worth: figures of items that lack one, and of each part alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -8,9 +8,10 @@ from xret.commands._assembly import Prepared
 from xret.commands._measure import encode_items
 from xret.data.parts import ITEM, Composite
 from xret.metric import TaskLike, Tasks
-from xret.metric.evaluate import Evaluation, evaluate
+from xret.metric.evaluate import Evaluation, Vectors, evaluate
 from xret.model.dual_encoder import DualEncoder
 
+Shown = Vectors | Callable[[TaskLike], Vectors]
 _SHOWN = ("recall_at_1", "recall_at_10", "mrr")
 
 
@@ -21,8 +22,18 @@ def by_parts(
     tasks: Tasks,
     vectors: Mapping[str, np.ndarray],
     result: Evaluation,
+    shown: Callable[[Vectors], Shown] | None = None,
 ) -> dict[str, float]:
     """Return figures of a split by the parts of its items; none where targets have no parts.
+
+    Args:
+        model: that encodes them.
+        prepared: the data.
+        split: of them.
+        tasks: of the split.
+        vectors: modality -> (N, D) of its items.
+        result: the figures of the whole items.
+        shown: vectors -> those that are measured, where the scores of hubs are lowered.
 
     Returns:
         "test/items_without_title": share of the items that lack it. Where items differ in what they have,
@@ -40,9 +51,10 @@ def by_parts(
     kinds = _kinds(present)
     if len(np.unique(kinds)) > 1:
         found |= {f"{split}/{name}": value for name, value in _of_kinds(kinds, [*present], tasks, result).items()}
+    seen = shown or (lambda found: found)
     for part in present if len(present) > 1 else ():
         alone = encode_items(model, ITEM, item.only(part), where)
-        for name, value in evaluate(tasks, {**vectors, ITEM: alone}, resamples=0).values.items():
+        for name, value in evaluate(tasks, seen({**vectors, ITEM: alone}), resamples=0).values.items():
             direction, _, figure = name.rpartition("/")
             if figure in _SHOWN and direction:
                 found[f"{split}/{direction}/alone_{part}_{figure}"] = value

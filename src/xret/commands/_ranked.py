@@ -13,8 +13,8 @@ from xret.commands._made import load
 from xret.commands._measure import encode_split
 from xret.commands._needs import Needs, needs
 from xret.commands._trained import Trained
-from xret.data.batch import Inputs
 from xret.data.parts import ITEM
+from xret.data.providers import Inputs
 from xret.model.dual_encoder import DualEncoder
 
 

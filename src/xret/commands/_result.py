@@ -11,7 +11,7 @@ from xret._errors import UserError
 from xret.commands._assembly import Prepared
 from xret.commands._distillation import distils, teacher
 from xret.commands._fit import Fit, begin_tracking
-from xret.commands._hubness import correction
+from xret.commands._hubness import correction, plain
 from xret.commands._made import load
 from xret.commands._measure import Ridge, arrays, encode_split, measure, of_split, picture, require
 from xret.commands._parts import by_parts
@@ -108,10 +108,10 @@ def finish(
             mix = second.mix = mix or second.choose(cfg.fusion.share)  # val comes first
         result = measure(tasks, shown, cfg.seed, second, cfg.fusion.report if second else "first")
         result = result if hubs is None else hubs.beside(result, tasks, vectors, cfg.seed)
-        metrics |= by_parts(model, prepared, split, tasks, vectors, result)
+        metrics |= by_parts(model, prepared, split, tasks, vectors, result, hubs.of if hubs else None)
         values = {**result.values, **(baseline.evaluate(tasks, split) if baseline else {})}
         if taught is not None:
-            values |= taught.figures(tasks, prepared.split(split)[1], result.values)
+            values |= taught.figures(tasks, prepared.split(split)[1], plain(result.values))
         metrics |= {f"{split}/{name}": value for name, value in values.items()}
         queries |= arrays(result, split)
     if kept is not None:

@@ -10,12 +10,12 @@ from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._needs import Needs
-from xret.data.batch import ImageProvider, KeptPictures, Stored, TextProvider
 from xret.data.cache import FeatureCache
 from xret.data.encoding import all_pictures, features, unreadable
 from xret.data.features import Broken
 from xret.data.manifest import Items, Manifest, Rejected
 from xret.data.parts import Composite
+from xret.data.providers import ImageProvider, KeptPictures, Stored, TextProvider
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from xret._errors import UserError
 from xret.adaptation.moments import matched
 from xret.commands._assembly import Prepared, build, prepare
 from xret.commands._measure import encode_split, measure, require
-from xret.data.batch import Draw, Inputs, Provider, Stored
+from xret.data.batch import Draw
+from xret.data.providers import Inputs, Provider, Stored
 from xret.data.split import first_groups
 from xret.metric.evaluate import Evaluation, evaluate
 from xret.model.dual_encoder import DualEncoder

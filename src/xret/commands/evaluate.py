@@ -98,7 +98,7 @@ def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: 
         prepared = with_noise(settings, prepared)  # the baseline is fitted on what the run was trained on
     tasks = require(protocol, prepared.split(cfg.split)[0], cfg.split)
     vectors = encode_split(model, prepared, cfg.split)
-    hubs = correction(settings, model, prepared)
+    hubs = correction(settings, model, prepared, needed=cfg.get("data") is None or cfg.get("hubness") is not None)
     shown = vectors if hubs is None else hubs.of(vectors)
     second: SecondStage | None = None
     if model.matcher is not None:
@@ -107,7 +107,7 @@ def _split(cfg: DictConfig, settings: DictConfig, trained: "Trained", protocol: 
     result = measure(tasks, shown, settings.seed, second, settings.fusion.report if second else "first")
     result = result if hubs is None else hubs.beside(result, tasks, vectors, settings.seed)
     found = _Found.of(cfg.split, result)
-    found.metrics |= by_parts(model, prepared, cfg.split, tasks, vectors, result)
+    found.metrics |= by_parts(model, prepared, cfg.split, tasks, vectors, result, hubs.of if hubs else None)
     if second is not None and second.mix is not None:
         found.metrics |= second.mix.figures()
         found.costs["rerank_latency_ms"] = latency_ms(model, second)

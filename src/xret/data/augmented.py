@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xret.data.batch import BrokenItems, Draw, Given, Inputs, Stored
+from xret.data.batch import Draw, Given
+from xret.data.providers import BrokenItems, Inputs, Stored
 from xret.data.reading import BrokenMedia
 
 _PARTNERS = 1  # sets this draw apart from others of the same seed

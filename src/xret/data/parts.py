@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xret.data.batch import Inputs, Stored
 from xret.data.manifest import Items
+from xret.data.providers import Inputs, Provider, Stored
 
 ITEM = "item"  # what a target of several parts is called where modalities have names
 BESIDE = " | "  # between the parts of an item, in what it is called
@@ -38,10 +38,12 @@ class Composite:
     Attributes:
         providers: part -> what gives tensors of the different pictures, titles, ...
         places: part -> (N,) int64, which of them an item has; -1 where it has none.
+        sample: stored tokens of each part that are read in a step of training; None: all.
     """
 
-    providers: Mapping[str, Callable[[np.ndarray], Inputs]]
+    providers: Mapping[str, Provider]
     places: Mapping[str, np.ndarray]
+    sample: int | None = None
 
     @property
     def has_vectors(self) -> bool:
@@ -54,12 +56,32 @@ class Composite:
         Raises:
             BrokenItems: some of them cannot be read.
         """
+        return self._joint(positions, lambda provider, places: provider(places))
+
+    def drawn(self, positions: np.ndarray, rng: np.random.Generator) -> Inputs:
+        """Return the same with ``sample`` of the stored tokens of each part, the same places in all items.
+
+        Source: Li et al. 2023, FLIP, https://arxiv.org/abs/2212.00794 (sec. 3; there a picture has places of its own).
+
+        Raises:
+            BrokenItems: some of them cannot be read.
+        """
+        count = self.sample
+        if count is None:
+            return self(positions)
+
+        def some(provider: Provider, places: np.ndarray) -> Inputs:
+            return provider.some_tokens(places, count, rng) if isinstance(provider, Stored) else provider(places)
+
+        return self._joint(positions, some)
+
+    def _joint(self, positions: np.ndarray, give: Callable[[Provider, np.ndarray], Inputs]) -> Inputs:
         found: Inputs = {}
         for part, provider in self.providers.items():
             wanted = self.places[part][positions]
             present = wanted >= 0
             stand_in = wanted[present][0] if present.any() else self.places[part].max()
-            given = provider(np.where(present, wanted, stand_in))
+            given = give(provider, np.where(present, wanted, stand_in))
             found |= {f"{part}.{name}": tensor for name, tensor in given.items()}
             found[f"{part}.{_PRESENT}"] = torch.from_numpy(present)
         return found

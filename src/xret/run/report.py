@@ -20,8 +20,8 @@ def table(metrics: Mapping[str, float], split: str, beside: Mapping[str, str] | 
     """Return the figures of a split as a Markdown table, in percent; ranks as numbers.
 
     Each direction has a line for the model with the half-width of its 95 % interval, and where they are known one for
-    each of ``beside``, and for the other of its two stages, ridge regression, moment matching, the untrained start and
-    chance.
+    each of ``beside``, for the other of its two stages, for plain scores where those of hubs are lowered, for ridge
+    regression, moment matching, the untrained start and chance.
 
     Args:
         metrics: flat, "test/text_to_image/recall_at_10" -> 0.59.
@@ -38,7 +38,7 @@ def table(metrics: Mapping[str, float], split: str, beside: Mapping[str, str] | 
         prefix = f"{split}/{direction}/"
         again = f"re-ranked top {metrics.get('rerank_k', 0):.0f}"
         whole = f"{prefix}first_recall_at_1" in metrics  # the plain names hold the figures of both stages together
-        how = f", {again}" * whole + ", hubs lowered" * (f"{prefix}plain_recall_at_1" in metrics)
+        how = f", {again}" * whole
         lines.append(_line(direction.replace("_to_", " → ") + how, prefix, "", metrics))
         stage = {"first_": "first stage"} if whole else {"reranked_": again}
         stage |= {"plain_": "plain scores"}
