@@ -63,10 +63,32 @@ def test_is_the_mean_over_a_loop(kind, which):
     assert value.item() == pytest.approx(2 * by_loop(student, teacher, kind, which, weight), rel=1e-5)
 
 
+def test_angles_of_a_sample_are_those_among_evenly_spaced_pairs():
+    student, teacher, every = vectors(8, 3, 0), vectors(8, 6, 1), torch.eye(8, dtype=torch.bool)
+    some = Relation(0.0, 1.0, 4)(student, teacher, every)
+    chosen = [{m: v[[0, 2, 4, 6]] for m, v in side.items()} for side in (student, teacher)]
+    torch.testing.assert_close(some, Relation(0.0, 1.0, None)(*chosen, every[:4, :4]))
+    whole = Relation(0.0, 1.0, None)(student, teacher, every)
+    torch.testing.assert_close(Relation(0.0, 1.0, 8)(student, teacher, every), whole)
+    with pytest.raises(ValueError, match="sample must be at least 3"):
+        Relation(sample=2)
+
+
+def test_points_that_lie_on_each_other_make_no_angle_and_no_gradient_that_is_no_number():
+    point = F.normalize(torch.randn(1, 8, generator=torch.Generator().manual_seed(0)), dim=1)
+    student = {m: point.repeat(4, 1).requires_grad_() for m in MODALITIES}
+    value = Relation(1.0, 2.0)(student, vectors(4, 6, 1), torch.eye(4, dtype=torch.bool))
+    value.backward()
+    assert all(v.grad.isfinite().all() for v in student.values())
+
+
 def test_factors_add_up():
     student, teacher, positives = vectors(5, 3, 0), vectors(5, 6, 1), torch.eye(5, dtype=torch.bool)
-    parts = [Relation(*f)(student, teacher, positives) for f in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]
-    value = Relation(3.0, 0.5, 2.0)(student, teacher, positives)
+    parts = [
+        Relation(*f, None, s)(student, teacher, positives)
+        for f, s in (((1.0, 0.0), 0.0), ((0.0, 1.0), 0.0), ((0.0, 0.0), 1.0))
+    ]
+    value = Relation(3.0, 0.5, None, 2.0)(student, teacher, positives)
     torch.testing.assert_close(value, 3 * parts[0] + 0.5 * parts[1] + 2 * parts[2])
 
 
@@ -74,10 +96,12 @@ def test_turning_the_whole_space_changes_nothing():
     teacher = vectors(6, 4, 0)
     turn, _ = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(2)).double())
     student = {m: v @ turn for m, v in teacher.items()}
-    assert Relation(1, 2, 1)(student, teacher, torch.eye(6, dtype=torch.bool)).item() == pytest.approx(0, abs=1e-9)
+    assert Relation(1, 2, None, 1)(student, teacher, torch.eye(6, dtype=torch.bool)).item() == pytest.approx(
+        0, abs=1e-9
+    )
     apart = {"text": teacher["text"] @ turn, "image": teacher["image"]}
-    assert Relation(1, 2, 1, pairs="within")(apart, teacher, torch.eye(6, dtype=torch.bool)).item() < 1e-9
-    assert Relation(1, 2, 1, pairs="across")(apart, teacher, torch.eye(6, dtype=torch.bool)).item() > 1e-3
+    assert Relation(1, 2, None, 1, pairs="within")(apart, teacher, torch.eye(6, dtype=torch.bool)).item() < 1e-9
+    assert Relation(1, 2, None, 1, pairs="across")(apart, teacher, torch.eye(6, dtype=torch.bool)).item() > 1e-3
 
 
 def test_refuses_what_cannot_be():

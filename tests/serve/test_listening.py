@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from xret.serve.listening import bind
+from xret.serve.listening import Patient, bind
 
 HEAD = b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
@@ -34,6 +34,20 @@ def test_a_client_that_does_not_finish_its_headers_is_dropped(listening, engine,
         slow.sendall(sent)
         assert closed(slow) == b""
     assert ask(port, {"query": "red"})[0] == 200
+
+
+def test_an_answer_is_sent_without_delay(listening, engine, ask, monkeypatch):
+    seen, whole = [], Patient.connection_made
+
+    def connection_made(self, transport):
+        own = transport.get_extra_info("socket")
+        seen.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        whole(self, transport)
+
+    monkeypatch.setattr(Patient, "connection_made", connection_made)
+    assert ask(listening([engine]), {"query": "red"})[0] == 200
+    assert seen
+    assert all(seen)  # else the body waits for the client to confirm the headers: 40 ms
 
 
 def dropped(connection, piece, seconds=30, pause_s=0.05):

@@ -85,10 +85,14 @@ class Stored:
         """
         if self.name == "tokens" or self.tokens is None:
             return self(positions)
-        mask = None if self.mask is None else np.array(self.mask[positions])
-        longest = self.tokens.shape[1] if mask is None else int(np.flatnonzero(mask.any(axis=0)).max(initial=0)) + 1
+        mask, length = None if self.mask is None else np.array(self.mask[positions]), self.tokens.shape[1]
+        longest = length if mask is None else int(np.flatnonzero(mask.any(axis=0)).max(initial=0)) + 1
         places = np.sort(rng.choice(longest, min(count, longest), replace=False))
-        found = {"vector": self.array[positions], "tokens": self.tokens[positions[:, None], places]}
+        wanted = (
+            positions[:, None] * length + places
+        ).ravel()  # of single tokens: NumPy is slow at two indices at once
+        tokens = self.tokens.reshape(-1, self.tokens.shape[2])[wanted].reshape(len(positions), len(places), -1)
+        found = {"vector": self.array[positions], "tokens": tokens}
         found |= {} if mask is None else {"mask": mask[:, places]}
         return {name: torch.from_numpy(np.array(a)) for name, a in found.items()}
 

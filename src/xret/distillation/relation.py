@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from xret.distillation._pairs import modality_pairs, paired, weighted_mean, weights
 
 _FLOOR = 1e-8  # under a root whose gradient is infinite at zero
+_ON = 1e-6  # squared distance up to which two points are one
 
 
 class Relation(nn.Module):
@@ -30,15 +31,24 @@ class Relation(nn.Module):
 
     Args:
         distance: factor of the distances, at least 0.
-        angle: factor of the angles, at least 0; these need memory for B^3 numbers.
+        angle: factor of the angles, at least 0.
+        sample: pairs of the batch, evenly spaced, among which angles are taken: that cubed are the numbers in memory;
+            None: all, as in the paper. A batch comes in random order, so they are a random sample.
         similarity: factor of the cosines, at least 0.
         pairs: within each modality, across two of them, or both.
 
     Raises:
-        ValueError: a factor is negative, or all of them are 0, or `pairs` is none of these.
+        ValueError: a factor is negative, or all of them are 0, sample is below 3, or `pairs` is none of these.
     """
 
-    def __init__(self, distance: float = 1.0, angle: float = 2.0, similarity: float = 0.0, pairs: str = "both") -> None:
+    def __init__(
+        self,
+        distance: float = 1.0,
+        angle: float = 2.0,
+        sample: int | None = 32,
+        similarity: float = 0.0,
+        pairs: str = "both",
+    ) -> None:
         super().__init__()
         if min(distance, angle, similarity) < 0 or not max(distance, angle, similarity) > 0:
             raise ValueError(
@@ -46,7 +56,10 @@ class Relation(nn.Module):
             )
         if pairs not in ("within", "across", "both"):
             raise ValueError(f"pairs must be within, across or both, got {pairs!r}")
+        if sample is not None and sample < 3:
+            raise ValueError(f"sample must be at least 3 pairs, which make an angle, or null for all, got {sample}")
         self.distance, self.angle, self.similarity = distance, angle, similarity
+        self.sample = sample
         self.pairs = pairs
 
     def forward(
@@ -85,22 +98,35 @@ class Relation(nn.Module):
             gap = F.smooth_l1_loss(_distances(*mine, pairs), _distances(*theirs, pairs), reduction="none")
             terms.append(self.distance * weighted_mean(gap, pairs))
         if self.angle:
-            gap = F.smooth_l1_loss(_angles(*mine), _angles(*theirs), reduction="none")
-            ends = ~torch.eye(len(weight), dtype=torch.bool, device=weight.device)
-            corners = counts.T[:, :, None] & counts.T[:, None, :] & ends
-            at = corners * weight[:, None, None] * weight[:, None] * weight
+            some = slice(None, None, -(-len(weight) // self.sample) if self.sample else None)
+            my_angles, their_angles = (_angles(a[some], b[some]) for a, b in (mine, theirs))
+            gap = F.smooth_l1_loss(my_angles, their_angles, reduction="none")
+            able, each = counts.T[some, some], weight[some]
+            different = ~torch.eye(len(each), dtype=torch.bool, device=each.device)
+            corners = able[:, :, None] & able[:, None, :] & different
+            at = corners * each[:, None, None] * each[:, None] * each
             terms.append(self.angle * weighted_mean(gap, at))
         return torch.stack(terms).sum()
 
 
 def _distances(one: Tensor, other: Tensor, pairs: Tensor) -> Tensor:
     """Return |a_i - b_j| (B, B) in units of their weighted mean."""
-    squares = (one[:, None] - other[None, :]).square().sum(dim=2)
-    distances = squares.clamp(min=_FLOOR).sqrt()
+    distances = _squares(one, other).clamp(min=_FLOOR).sqrt()
     return distances / weighted_mean(distances, pairs).clamp(min=_FLOOR)
 
 
+def _squares(one: Tensor, other: Tensor) -> Tensor:
+    """Return the squares of |a_i - b_j| (B, C), from inner products."""
+    return one.square().sum(dim=1)[:, None] + other.square().sum(dim=1) - 2 * one @ other.T
+
+
 def _angles(ends: Tensor, vertices: Tensor) -> Tensor:
-    """Return the cosines (B, B, B) of the angles at vertex j between ends i and k, at [j, i, k]."""
-    sides = F.normalize(ends[None, :] - vertices[:, None], dim=2, eps=1e-6)
-    return sides @ sides.mT
+    """Return the cosines (B, B, B) of the angles at vertex j between ends i and k, at [j, i, k], from inner products.
+
+    An end that lies on the vertex makes no angle: 0.
+    """
+    squares = _squares(vertices, ends)
+    lengths = torch.where(squares > _ON, squares, torch.inf).sqrt()
+    cross = vertices @ ends.T
+    products = ends @ ends.T - cross[:, :, None] - cross[:, None, :] + vertices.square().sum(dim=1)[:, None, None]
+    return products / lengths[:, :, None] / lengths[:, None, :]

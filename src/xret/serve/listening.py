@@ -125,8 +125,9 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         OSError: the address is taken or not ours.
     """
-    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    bound = socket.socket(family, kind)
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    family, kind, protocol, _, address = found
+    bound = socket.socket(family, kind, protocol)  # asyncio sends without delay only where the protocol is named
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
