@@ -39,6 +39,7 @@ from xret.run.index_folder import ITEMS, IndexFacts, IndexFolder
 from xret.run.vectors import VectorFolder
 
 ITEMS_IN_ALL, QUERIES, CONNECTIONS = 100_000, 300, 64
+PAUSE_S = 0.1  # after a refusal, while the capacity is sought
 FILL_S, OVERLOAD_S = 10, float(os.environ.get("XRET_OVERLOAD_S", 60))
 BAR_P95_MS, BAR_INDEX_MS, BAR_P99_MS, BAR_GROWTH = 60, 10, 1000, 1.1
 HEAD = "POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
@@ -110,6 +111,8 @@ class Crowd:
         text = self.texts[self.asked % len(self.texts)]
         self.asked += 1
         began = time.perf_counter()
+        while self.free and self.free[-1][0].at_eof():  # the server ends connections that are idle for long
+            self.free.pop()[1].close()
         try:
             reader, writer = self.free.pop() if self.free else await asyncio.open_connection("127.0.0.1", self.port)
             body = json.dumps({"query": text}).encode()
@@ -137,12 +140,15 @@ class Crowd:
             self.broken += 1
 
     async def fill(self, seconds: float) -> float:
-        """Ask with all connections as fast as they are answered; return answers in a second."""
+        """Ask with all connections at once, with a pause after a refusal; return answers in a second."""
         until = time.perf_counter() + seconds
 
         async def one() -> None:
             while time.perf_counter() < until:
+                refused = len(self.refused)
                 await self.ask()
+                if len(self.refused) > refused:
+                    await asyncio.sleep(PAUSE_S)
 
         await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
         return len(self.accepted) / seconds

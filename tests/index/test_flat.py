@@ -55,6 +55,56 @@ def test_equal_ones_before_the_last_answer_are_in_order_too(vectors):
     assert scores[0, 3] > scores[0, 4]
 
 
+def test_one_query_does_not_read_all_vectors_where_a_copy_tells_enough(vectors, monkeypatch):
+    targets, queries = vectors
+    whole = []
+    monkeypatch.setattr(Flat, "_product", lambda self, query, k, mask: whole.append(query))
+    index = built(targets[:900], targets[900:])
+    allowed = np.arange(len(targets)) % 3 > 0
+    for query in queries[:20]:
+        found, _ = index.search(query[None], 10, allowed)
+        exact = np.where(allowed, targets.astype(np.float64) @ query, -2)
+        assert exact[found[0]] == pytest.approx(np.sort(exact)[:-11:-1], abs=1e-6)
+    assert not whole
+
+
+def test_one_query_finds_what_half_precision_hides():
+    others = np.zeros((200, 8), np.float32)
+    others[:, 0], others[:, 1] = 1, np.arange(200) * 2.0**-22  # half precision holds them as they are
+    best = np.zeros((1, 8), np.float32)
+    best[0, :2] = 0.5001  # 0.5 in half precision, so that its copy scores less than all others
+    found, scores = built(others, best).search(np.ones((1, 8), np.float32), 10)
+    assert found[0].tolist() == [200, *range(199, 190, -1)]
+    assert scores[0, 0] == pytest.approx(1.0002)
+
+
+@pytest.mark.parametrize("scale", [1e5, 1e-7])
+def test_one_query_is_exact_beyond_the_range_of_half_precision(vectors, scale):
+    targets, queries = vectors
+    index = built(np.float32(scale) * targets)
+    for query in queries[:5]:
+        found, _ = index.search(query[None], 10)
+        exact = scale * (targets.astype(np.float64) @ query)
+        assert exact[found[0]] == pytest.approx(np.sort(exact)[:-11:-1], rel=1e-5)
+
+
+def test_one_query_finds_a_vector_that_half_precision_cannot_hold(vectors):
+    targets, queries = vectors
+    large = targets[:1].copy()
+    large[0, :2] = 9e4, -8e4
+    query = np.ones((1, targets.shape[1]), np.float32)
+    assert built(np.concatenate([targets, large])).search(query, 10)[0][0, 0] == len(targets)
+
+
+def test_vectors_that_are_no_numbers_hide_no_others(vectors):
+    targets, queries = vectors
+    broken = targets.copy()
+    broken[7] = np.nan
+    left = np.arange(len(targets)) != 7
+    found, _ = built(broken).search(queries[:1], 10, left)
+    assert found[0].tolist() == built(targets).search(queries[:1], 10, left)[0][0].tolist()
+
+
 def test_a_batch_finds_the_allowed_even_where_they_are_few_and_far(vectors, plain):
     nearest, _ = plain
     targets, queries = vectors

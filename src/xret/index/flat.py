@@ -1,7 +1,9 @@
 """Exact search: every vector is compared with the query."""
 
+import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -13,24 +15,32 @@ from xret.index.sampling import size
 
 _PARTS = 16  # additions are kept apart, so that a new version links the files of the old; more than that are joined
 _GONE = 0.3  # share of tombstones from which the vectors that are left are written anew
-_FEW = 4  # queries up to which one product each is faster than faiss
+_FEW = 4  # queries that are looked up one by one
 _FETCH = 512  # neighbours asked of faiss at most, where some of them may be none that are allowed
+_SPARE = 64  # neighbours in half precision beyond those that are wanted: among them are the right ones
+_HALF = 2.0**-11  # relative rounding error of a number in half precision
+_SMALLEST = 2.0**-25  # and the absolute one of tiny numbers
+_PIECE = 100_000  # vectors copied at once
+_LARGEST = 60_000.0  # longest vector that half precision holds
 
 
 class Flat:
     """All vectors in memory, in float32; exact.
 
-    One query is a product of matrix and vector, which reads memory as fast as it comes; a batch goes through the tiles
-    of `faiss.knn`. Of equal scores the smaller position comes first.
+    A single query reads a copy in half precision, half as long, and compares anew what came out first; where the error
+    of half precision could hide a better one, it reads all of it. The copy is made at the first single query. A batch
+    goes through the tiles of `faiss.knn`. Of equal scores the smaller position comes first.
     """
 
     def __init__(self) -> None:
         self.parts: list[tuple[np.ndarray, Path | None]] = []  # vectors, and the file they are in
         self.places = Places()
+        self._halves: list[tuple[Any, float]] = []  # of each part a copy, and the length of its longest vector
+        self._making = threading.Lock()
 
     def build(self, shards: Iterable[np.ndarray], queries: np.ndarray | None = None) -> None:
         """Take in the vectors; see `xret.index`."""
-        self.parts, self.places = [], Places()
+        self.parts, self.places, self._halves = [], Places(), []
         self.add(shards)
 
     def add(self, shards: Iterable[np.ndarray]) -> None:
@@ -63,8 +73,53 @@ class Flat:
             found[:, :wanted], scores[:, :wanted], sure = self._tiles(queries, wanted, fetch, mask)
             open_rows = ~sure
         for row in np.flatnonzero(open_rows):
-            found[row, :wanted], scores[row, :wanted] = self._product(queries[row], wanted, mask)
+            able = len(queries) <= _FEW and fetch + _SPARE <= _FETCH
+            best = self._short(queries[row], wanted, fetch + _SPARE, mask) if able else None
+            found[row, :wanted], scores[row, :wanted] = best or self._product(queries[row], wanted, mask)
         return self.places.outside(found), scores
+
+    def _short(
+        self, query: np.ndarray, k: int, fetch: int, mask: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the k best of the held vectors for one query (D,), or None where it is not sure that they are.
+
+        The exact score of a vector and that of its copy differ by the rounding of the copy and of the sums at most.
+        """
+        found, least, begin = [], -np.inf, 0
+        length = float(np.linalg.norm(query))
+        for (vectors, _), (copy, longest) in zip(self.parts, self._copies(), strict=True):
+            if not max(longest, length) < _LARGEST:
+                return None
+            count, dim = vectors.shape
+            scores, places = copy.search(query[None], min(fetch, count))
+            if fetch < count:
+                sums = 2 * dim * 2.0**-24
+                error = length * (longest * (_HALF + sums) + np.sqrt(dim) * _SMALLEST)
+                least = max(least, float(scores[0, -1]) + error)
+            found.append((places[0] + begin, vectors[places[0]] @ query))
+            begin += count
+        places, scores = (np.concatenate(part) for part in zip(*found, strict=True))
+        if mask is not None:
+            places, scores = places[mask[places]], scores[mask[places]]
+        best = np.lexsort((places, -scores))[:k]
+        if len(best) < k or not scores[best[-1]] > least:
+            return None
+        return places[best], scores[best]
+
+    def _copies(self) -> list[tuple[Any, float]]:
+        """Return a copy of each part in half precision."""
+        with self._making:
+            for vectors, _ in self.parts[len(self._halves) :]:
+                copy = faiss.IndexScalarQuantizer(
+                    vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+                )
+                longest = 0.0
+                for begin in range(0, len(vectors), _PIECE):
+                    piece = np.ascontiguousarray(vectors[begin : begin + _PIECE])
+                    copy.add(piece)
+                    longest = float(np.maximum(longest, np.linalg.norm(piece, axis=1).max()))  # NaN stays
+                self._halves.append((copy, longest))
+            return self._halves
 
     def _product(self, query: np.ndarray, k: int, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Return the k best of the held vectors for one query (D,), from all its scores."""
@@ -104,7 +159,7 @@ class Flat:
         """Write it into a folder; what stands in files already is linked."""
         if len(self.parts) > _PARTS or self.places.gone.mean() > _GONE:
             self.parts = [(np.concatenate([vectors for vectors, _ in self.parts])[self.places.left], None)]
-            self.places = Places(len(self.places.left))
+            self.places, self._halves = Places(len(self.places.left)), []
         for number, (vectors, file) in enumerate(self.parts):
             path = folder / f"vectors-{number:05d}.npy"
             if file is None:
@@ -120,7 +175,7 @@ class Flat:
             UserError: a file is missing or broken.
         """
         files = sorted(folder.glob("vectors-*.npy"))
-        self.parts = [(array(file), file) for file in files]
+        self.parts, self._halves = [(array(file), file) for file in files], []
         shapes = {vectors.shape[1:] for vectors, _ in self.parts}
         if len(shapes) != 1 or any(v.dtype != np.float32 or v.ndim != 2 for v, _ in self.parts):
             raise UserError(f"{folder} must hold vectors-*.npy of one length in float32; build the index again")
