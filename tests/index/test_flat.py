@@ -89,11 +89,12 @@ def test_one_query_is_exact_beyond_the_range_of_half_precision(vectors, scale):
 
 
 def test_one_query_finds_a_vector_that_half_precision_cannot_hold(vectors):
-    targets, queries = vectors
-    large = targets[:1].copy()
-    large[0, :2] = 9e4, -8e4
-    query = np.ones((1, targets.shape[1]), np.float32)
-    assert built(np.concatenate([targets, large])).search(query, 10)[0][0, 0] == len(targets)
+    targets, _ = vectors
+    query = np.eye(1, targets.shape[1], dtype=np.float32)
+    large = np.zeros((2, targets.shape[1]), np.float32)
+    large[0, 0] = 6e4  # the best of those that a copy holds, far ahead of the next
+    large[1, :2] = 9e4  # infinite in a copy, and no number times the query's zero
+    assert built(np.concatenate([targets, large])).search(query, 1)[0][0, 0] == len(targets) + 1
 
 
 def test_vectors_that_are_no_numbers_hide_no_others(vectors):

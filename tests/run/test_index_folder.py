@@ -9,6 +9,7 @@ import time
 import pytest
 
 from xret._errors import UserError
+from xret.data.locking import locked
 from xret.run import index_folder
 from xret.run.index_folder import CURRENT, FACTS, IndexFacts, IndexFolder
 
@@ -78,11 +79,38 @@ def test_a_version_that_goes_before_it_could_be_held_is_not_taken(tmp_path, monk
         if not late:
             late.append(True)
             publish_many(tmp_path, 3)  # and the first is removed
-        hold(path, owner)
+        return hold(path, owner)
 
     monkeypatch.setattr(index_folder, "hold", slow)
     owner = Owner()
     assert content(folder.held(owner)) == {2}
+
+
+def test_a_version_that_is_being_removed_is_not_taken(tmp_path, monkeypatch):
+    folder = IndexFolder(tmp_path)
+    folder.publish(filled(1))
+    hold, late = index_folder.hold, []
+
+    def amid(path, owner):
+        if late:
+            return hold(path, owner)
+        late.append(True)
+        publish_many(tmp_path, 1)
+        with locked(path, wait=False) as alone:  # as one who removes it has it, whose first file is still to go
+            assert alone
+            return hold(path, owner)
+
+    monkeypatch.setattr(index_folder, "hold", amid)
+    owner = Owner()
+    assert content(folder.held(owner)) == {0}
+
+
+def test_a_version_is_none_any_more_before_its_first_file_goes(tmp_path, monkeypatch):
+    folder, there = IndexFolder(tmp_path), []
+    publish_many(tmp_path, 2)
+    monkeypatch.setattr(index_folder.shutil, "rmtree", lambda path, **_: there.append((path / FACTS).exists()))
+    folder.publish(filled(2))
+    assert there == [False, False]  # the part's place, and the version
 
 
 def publish_and_die(path, moment):

@@ -34,17 +34,25 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
         os.close(number)
 
 
-def hold(path: Path, owner: object) -> None:
+def hold(path: Path, owner: object) -> bool:
     """Share a lock with other holders for as long as ``owner`` lives; `locked` fails meanwhile.
 
     Args:
         path: a file that only serves as lock.
         owner: anything that can be referenced weakly.
+
+    Returns:
+        False where somebody has it alone; True otherwise, and where no lock can be had: the file system has none, or
+        is read-only, or the folder is gone.
     """
     with suppress(OSError):
         number = os.open(path, os.O_RDWR | os.O_CREAT)
         weakref.finalize(owner, os.close, number)
-        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _lock(number: int, wait: bool) -> bool:

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_origin
@@ -97,8 +98,7 @@ class IndexFolder:
         """
         while True:
             version = IndexFolder.open(self.path).current()
-            hold(version / _HELD, owner)
-            if (version / FACTS).is_file():  # else it was removed between the two lines
+            if hold(version / _HELD, owner) and (version / FACTS).is_file():  # else it goes, or went meanwhile
                 return version
 
     @staticmethod
@@ -176,4 +176,6 @@ class IndexFolder:
                 continue
             with locked(version / _HELD, wait=False) as free:
                 if free:
-                    shutil.rmtree(version, ignore_errors=True)
+                    with suppress(OSError):
+                        (version / FACTS).unlink(missing_ok=True)  # first: a lock file made anew must hold nothing
+                        shutil.rmtree(version)
