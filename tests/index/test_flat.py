@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from xret._errors import UserError
+from xret.index import _half, flat
 from xret.index.flat import Flat
+
+
+@pytest.fixture(params=[True, False], ids=["multiplied", "looked_up"])
+def multiplied(request, monkeypatch):
+    """Let a batch be looked up as on a processor that multiplies in half precision, and as on another."""
+    for module in (flat, _half):
+        monkeypatch.setattr(module, "multiplies", lambda: request.param)
+    return request.param
 
 
 def built(*parts):
@@ -21,6 +30,7 @@ def test_holds_the_contract(holds_the_contract):
 
 @pytest.mark.parametrize("queries", [1, 4, 5, 50])
 @pytest.mark.parametrize("k", [1, 10, 3000])
+@pytest.mark.usefixtures("multiplied")
 def test_equals_a_full_sort(vectors, plain, queries, k):
     nearest, _ = plain
     targets, asked = vectors
@@ -36,6 +46,7 @@ def test_equals_a_full_sort(vectors, plain, queries, k):
 
 
 @pytest.mark.parametrize("queries", [1, 50])
+@pytest.mark.usefixtures("multiplied")
 def test_of_equal_scores_the_smaller_position_comes_first(queries):
     same = np.tile(np.eye(1, 8, dtype=np.float32), (300, 1))
     other = np.tile(np.eye(1, 8, 1, dtype=np.float32), (5, 1))
@@ -45,6 +56,7 @@ def test_of_equal_scores_the_smaller_position_comes_first(queries):
     assert (scores == 1).all()
 
 
+@pytest.mark.usefixtures("multiplied")
 def test_equal_ones_before_the_last_answer_are_in_order_too(vectors):
     targets, queries = vectors
     places = [5, 100, 700, 1500]
@@ -68,6 +80,22 @@ def test_one_query_does_not_read_all_vectors_where_a_copy_tells_enough(vectors, 
     assert not whole
 
 
+def test_a_batch_reads_the_vectors_only_where_a_copy_does_not_tell_enough(vectors, monkeypatch):
+    targets, queries = vectors
+    monkeypatch.setattr(flat, "multiplies", lambda: True)
+    monkeypatch.setattr(_half, "multiplies", lambda: True)
+    close = targets.copy()
+    close[300:1700] = queries[7] + 1e-4 * targets[300:1700]  # more than are looked at, all as near to one query
+    index, read = built(close[:900], close[900:]), []
+    monkeypatch.setattr(index, "_tiles", lambda asked, *rest: read.append(asked) or Flat._tiles(index, asked, *rest))
+    found, _ = index.search(queries, 10)
+    exact = np.take_along_axis(queries.astype(np.float64) @ close.T, found, 1)
+    assert exact == pytest.approx(-np.sort(-queries.astype(np.float64) @ close.T, axis=1)[:, :10], abs=1e-6)
+    assert len(read) == 1
+    assert any(np.array_equal(query, queries[7]) for query in read[0])
+    assert len(read[0]) < len(queries)
+
+
 def test_one_query_finds_what_half_precision_hides():
     others = np.zeros((200, 8), np.float32)
     others[:, 0], others[:, 1] = 1, np.arange(200) * 2.0**-22  # half precision holds them as they are
@@ -78,8 +106,8 @@ def test_one_query_finds_what_half_precision_hides():
     assert scores[0, 0] == pytest.approx(1.0002)
 
 
-@pytest.mark.parametrize("scale", [1e5, 1e-7])
-def test_one_query_is_exact_beyond_the_range_of_half_precision(vectors, scale):
+@pytest.mark.parametrize("scale", [1e15, 1e-30])
+def test_one_query_is_exact_at_any_scale(vectors, scale):
     targets, queries = vectors
     index = built(np.float32(scale) * targets)
     for query in queries[:5]:
@@ -88,13 +116,16 @@ def test_one_query_is_exact_beyond_the_range_of_half_precision(vectors, scale):
         assert exact[found[0]] == pytest.approx(np.sort(exact)[:-11:-1], rel=1e-5)
 
 
-def test_one_query_finds_a_vector_that_half_precision_cannot_hold(vectors):
+@pytest.mark.parametrize("queries", [1, 5])
+@pytest.mark.usefixtures("multiplied")
+def test_finds_a_vector_that_half_precision_cannot_hold(vectors, queries):
     targets, _ = vectors
-    query = np.eye(1, targets.shape[1], dtype=np.float32)
+    asked = np.tile(np.eye(1, targets.shape[1], dtype=np.float32), (queries, 1))
     large = np.zeros((2, targets.shape[1]), np.float32)
-    large[0, 0] = 6e4  # the best of those that a copy holds, far ahead of the next
-    large[1, :2] = 9e4  # infinite in a copy, and no number times the query's zero
-    assert built(np.concatenate([targets, large])).search(query, 1)[0][0, 0] == len(targets) + 1
+    large[0, 0] = 3e38  # the best of those that a copy holds, far ahead of the next
+    large[1, :2] = 3.4e38  # infinite in a copy, and no number times the query's zero
+    found, _ = built(np.concatenate([targets, large])).search(asked, 1)
+    assert (found == len(targets) + 1).all()
 
 
 def test_vectors_that_are_no_numbers_hide_no_others(vectors):
@@ -106,6 +137,7 @@ def test_vectors_that_are_no_numbers_hide_no_others(vectors):
     assert found[0].tolist() == built(targets).search(queries[:1], 10, left)[0][0].tolist()
 
 
+@pytest.mark.usefixtures("multiplied")
 def test_a_batch_finds_the_allowed_even_where_they_are_few_and_far(vectors, plain):
     nearest, _ = plain
     targets, queries = vectors

@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import faiss
 import numpy as np
 
 from xret._errors import UserError
 from xret.index._faiss import link
+from xret.index._half import Half, multiplies
 from xret.index._places import Places, array
 from xret.index.sampling import size
 
@@ -18,24 +18,21 @@ _GONE = 0.3  # share of tombstones from which the vectors that are left are writ
 _FEW = 4  # queries that are looked up one by one
 _FETCH = 512  # neighbours asked of faiss at most, where some of them may be none that are allowed
 _SPARE = 64  # neighbours in half precision beyond those that are wanted: among them are the right ones
-_HALF = 2.0**-11  # relative rounding error of a number in half precision
-_SMALLEST = 2.0**-25  # and the absolute one of tiny numbers
-_PIECE = 100_000  # vectors copied at once
-_LARGEST = 60_000.0  # longest vector that half precision holds
 
 
 class Flat:
     """All vectors in memory, in float32; exact.
 
-    A single query reads a copy in half precision, half as long, and compares anew what came out first; where the error
-    of half precision could hide a better one, it reads all of it. The copy is made at the first single query. A batch
-    goes through the tiles of `faiss.knn`. Of equal scores the smaller position comes first.
+    A single query reads a copy in half precision, half as long, and compares anew what came out first; so does a batch
+    where the processor multiplies in half precision. Where its error could hide a better one, a batch goes through the
+    tiles of `faiss.knn`, and a single query reads all. The copy is made when it is first asked. Of equal scores the
+    smaller position comes first.
     """
 
     def __init__(self) -> None:
         self.parts: list[tuple[np.ndarray, Path | None]] = []  # vectors, and the file they are in
         self.places = Places()
-        self._halves: list[tuple[Any, float]] = []  # of each part a copy, and the length of its longest vector
+        self._halves: list[Half] = []  # of each part
         self._making = threading.Lock()
 
     def build(self, shards: Iterable[np.ndarray], queries: np.ndarray | None = None) -> None:
@@ -68,57 +65,45 @@ class Flat:
         if not wanted:
             return found, scores
         fetch = int(1.2 * wanted * len(self.places.gone) / count) + 8
-        open_rows = np.ones(len(queries), bool)
-        if len(queries) > _FEW and fetch <= min(_FETCH, len(self.places.gone)):
-            found[:, :wanted], scores[:, :wanted], sure = self._tiles(queries, wanted, fetch, mask)
-            open_rows = ~sure
-        for row in np.flatnonzero(open_rows):
-            able = len(queries) <= _FEW and fetch + _SPARE <= _FETCH
-            best = self._short(queries[row], wanted, fetch + _SPARE, mask) if able else None
-            found[row, :wanted], scores[row, :wanted] = best or self._product(queries[row], wanted, mask)
+        open_rows = np.arange(len(queries))
+        for able, look, spare in (
+            (len(queries) <= _FEW or multiplies(), self._halved, _SPARE),
+            (len(queries) > _FEW and fetch <= len(self.places.gone), self._tiles, 0),
+        ):
+            if able and len(open_rows) and fetch + spare <= _FETCH:
+                places, values, sure = look(queries[open_rows], wanted, fetch + spare, mask)
+                found[open_rows[sure], :wanted], scores[open_rows[sure], :wanted] = places[sure], values[sure]
+                open_rows = open_rows[~sure]
+        for row in open_rows:
+            found[row, :wanted], scores[row, :wanted] = self._product(queries[row], wanted, mask)
         return self.places.outside(found), scores
 
-    def _short(
-        self, query: np.ndarray, k: int, fetch: int, mask: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the k best of the held vectors for one query (D,), or None where it is not sure that they are.
+    def _halved(
+        self, queries: np.ndarray, k: int, fetch: int, mask: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what `_tiles` does: the k best of those whose copies come first, by the vectors themselves.
 
-        The exact score of a vector and that of its copy differ by the rounding of the copy and of the sums at most.
+        A row is not sure where too few of them are allowed, or where another may be as near as the k-th.
         """
-        found, least, begin = [], -np.inf, 0
-        length = float(np.linalg.norm(query))
-        for (vectors, _), (copy, longest) in zip(self.parts, self._copies(), strict=True):
-            if not max(longest, length) < _LARGEST:
-                return None
-            count, dim = vectors.shape
-            scores, places = copy.search(query[None], min(fetch, count))
-            if fetch < count:
-                sums = 2 * dim * 2.0**-24
-                error = length * (longest * (_HALF + sums) + np.sqrt(dim) * _SMALLEST)
-                least = max(least, float(scores[0, -1]) + error)
-            found.append((places[0] + begin, vectors[places[0]] @ query))
-            begin += count
-        places, scores = (np.concatenate(part) for part in zip(*found, strict=True))
+        found, exact, begin = [], [], 0
+        others = np.full(len(queries), -np.inf)
+        for (vectors, _), half in zip(self.parts, self._copies(), strict=True):
+            places, most = half.nearest(queries, min(fetch, len(vectors)))
+            others = np.maximum(others, most)
+            found.append(places + begin)
+            exact.append(np.stack([_scores(vectors[row], query) for row, query in zip(places, queries, strict=True)]))
+            begin += len(vectors)
+        places, values = np.concatenate(found, axis=1), np.concatenate(exact, axis=1)
         if mask is not None:
-            places, scores = places[mask[places]], scores[mask[places]]
-        best = np.lexsort((places, -scores))[:k]
-        if len(best) < k or not scores[best[-1]] > least:
-            return None
-        return places[best], scores[best]
+            values[~mask[places]] = -np.inf
+        order = np.lexsort((places, -values))[:, :k]
+        places, values = np.take_along_axis(places, order, 1), np.take_along_axis(values, order, 1)
+        return places, values, (values[:, -1] > -np.inf) & (values[:, -1] > others)
 
-    def _copies(self) -> list[tuple[Any, float]]:
-        """Return a copy of each part in half precision."""
+    def _copies(self) -> list[Half]:
+        """Return a copy of each part."""
         with self._making:
-            for vectors, _ in self.parts[len(self._halves) :]:
-                copy = faiss.IndexScalarQuantizer(
-                    vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-                )
-                longest = 0.0
-                for begin in range(0, len(vectors), _PIECE):
-                    piece = np.ascontiguousarray(vectors[begin : begin + _PIECE])
-                    copy.add(piece)
-                    longest = float(np.maximum(longest, np.linalg.norm(piece, axis=1).max()))  # NaN stays
-                self._halves.append((copy, longest))
+            self._halves += [Half(vectors) for vectors, _ in self.parts[len(self._halves) :]]
             return self._halves
 
     def _product(self, query: np.ndarray, k: int, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -180,3 +165,9 @@ class Flat:
         if len(shapes) != 1 or any(v.dtype != np.float32 or v.ndim != 2 for v, _ in self.parts):
             raise UserError(f"{folder} must hold vectors-*.npy of one length in float32; build the index again")
         self.places = Places.load(folder, sum(len(vectors) for vectors, _ in self.parts))
+
+
+def _scores(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Return the products (N,), without the threads of NumPy's BLAS, which go on spinning beside those of torch."""
+    found: np.ndarray = np.einsum("nd,d->n", vectors, query)
+    return found
