@@ -86,7 +86,7 @@ def test_a_batch_reads_the_vectors_only_where_a_copy_does_not_tell_enough(vector
     monkeypatch.setattr(_half, "multiplies", lambda: True)
     close = targets.copy()
     close[300:1700] = queries[7] + 1e-4 * targets[300:1700]  # more than are looked at, all as near to one query
-    index, read = built(close[:900], close[900:]), []
+    index, read = built(close[:1750], close[1750:]), []
     monkeypatch.setattr(index, "_tiles", lambda asked, *rest: read.append(asked) or Flat._tiles(index, asked, *rest))
     found, _ = index.search(queries, 10)
     exact = np.take_along_axis(queries.astype(np.float64) @ close.T, found, 1)

@@ -50,24 +50,28 @@ def test_vectors_in_pieces_and_queries_in_lots_give_the_same(monkeypatch):
     assert same == pytest.approx(most, rel=1e-6)
 
 
-def test_a_vector_cut_by_rounding_is_allowed_for():
-    cut = 1 + 2.0**-8 - 2.0**-16  # a copy has 1
-    best, most = beyond([[GRID, 0], [GRID, 0], [cut, cut]], [[1, 1], [1, 1]], 2)
-    assert best[0] == pytest.approx(2 * cut) or best[0] == pytest.approx(GRID)
-    best, most = beyond([[1 + 2.0**-7] * 2, [1 + 2.0**-7] * 2, [cut + 2.0**-8, cut]], [[1, 1]] * 2, 2)
-    assert (best <= most).all()
+def wide(**numbers):
+    """Return a row whose numbers stand so far apart that a processor adds them up one after another."""
+    row = np.zeros(96, np.float32)
+    for place, number in zip((0, 32, 64), numbers.values(), strict=True):
+        row[place] = number
+    return row
 
 
-def test_a_query_cut_by_rounding_is_allowed_for():
-    vectors = [[1, 0], [1, 0], [0, 1]]
-    best, most = beyond(vectors, [[1, 1 + 2.0**-8 - 2.0**-16]] * 2, 2)  # 1 and 1, rounded
-    assert (best <= most).all()
-
-
-def test_a_result_cut_by_rounding_is_allowed_for():
-    vectors = [[256, 0.0], [256, 0.0], [256, 0.75]]  # 256.75 is 256 in bfloat16
-    best, most = beyond(vectors, [[1, 1]] * 2, 2)
-    assert (best <= most).all()
+@pytest.mark.parametrize(
+    ("best", "other", "query"),
+    [
+        ([1 + 2.0**-8 - 2.0**-16] * 2, [GRID, 1], [1, 1]),
+        ([1, -1], [2.0**-10, 0], [1 + 2.0**-8 - 2.0**-16, 1 - 2.0**-9 + 2.0**-16]),
+        ([256, 0.75], [256, 0], [1, 1]),
+        (wide(a=2.0**30, b=1, c=-(2.0**30)), wide(a=0.5, b=0, c=0), wide(a=1, b=1, c=1)),
+        ([1.5 * 2.0**-127, 0], [0, 2.0**-10], [2.0**120, 1]),
+    ],
+    ids=["a number of the vector", "of the query", "of the result", "the sum", "to zero"],
+)
+def test_what_rounding_takes_away_is_allowed_for(best, other, query):
+    score, most = beyond([other, other, best], [query] * 2, 2)
+    assert (score <= most).all()
 
 
 def test_all_are_given_where_so_many_are_asked_for():
