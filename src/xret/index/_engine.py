@@ -60,6 +60,7 @@ class Engine:
         self.index: Any = None
         self.places = Places()
         self._file: Path | None = None  # that holds just this index
+        self._asked: tuple[Any, Any] = (None, None)  # settings of the last search of all, and what faiss wants for them
 
     def build(self, shards: Iterable[np.ndarray], queries: np.ndarray | None = None) -> None:
         """Fit on a sample and take in the vectors; see `xret.index`.
@@ -70,7 +71,7 @@ class Engine:
         count, dim = size(shards)
         sample = np.ascontiguousarray(draw(shards, self.train_size)[0])
         try:
-            self.index = self._fit(sample, count, dim)
+            self.index, self._asked = self._fit(sample, count, dim), (None, None)
         except RuntimeError as error:
             raise ValueError(f"faiss cannot build this index: {str(error).splitlines()[-1]}") from error
         self.places = Places()
@@ -119,19 +120,15 @@ class Engine:
         mask = self.places.held(allowed)
         held = len(self.places.gone)
         count = held if mask is None else int(mask.sum())
-        fetch, most = k, limit(self.index)
         effort = -(-self.effort * held // max(count, 1))  # the fewer are allowed, the farther away they are
-        if mask is not None and not chooses(self.index):
-            fetch = min(held, int(1.5 * k * held / max(count, 1)) + 8)
+        able = mask is None or chooses(self.index)
+        fetch = k if able else min(held, int(1.5 * k * held / max(count, 1)) + 8)
         found, scores = self._ask(queries, k, fetch, effort, mask)
-        widest = held if mask is not None and not chooses(self.index) else fetch
-        while effort < most or fetch < widest:
-            short = np.flatnonzero(
-                (found[:, : min(k, count)] < 0).any(axis=1)
-            )  # the others are what they would be alone
-            if not len(short):
+        while len(short := np.flatnonzero((found[:, : min(k, count)] < 0).any(axis=1))):
+            widest = fetch if able else held
+            if effort >= limit(self.index) and fetch >= widest:
                 break
-            effort, fetch = 4 * effort, min(widest, 4 * fetch)
+            effort, fetch = 4 * effort, min(widest, 4 * fetch)  # the others are what they would be alone
             found[short], scores[short] = self._ask(queries[short], k, fetch, effort, mask)
         return self.places.outside(found), scores
 
@@ -139,9 +136,8 @@ class Engine:
         self, queries: np.ndarray, k: int, fetch: int, effort: int, mask: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the places among the held vectors, and the scores, both (Q, K)."""
-        able = chooses(self.index)
-        how = parameters(self.index, effort, self.k_factor, mask if able else None)
-        scores, found = self.index.search(queries, fetch, params=how)
+        able = mask is None or chooses(self.index)
+        scores, found = self.index.search(queries, fetch, params=self._how(effort, mask if able else None))
         if mask is not None and not able:
             found = np.where(mask[found] & (found >= 0), found, -1)
             order = np.argsort(found < 0, axis=1, kind="stable")[:, :k]
@@ -150,6 +146,17 @@ class Engine:
                 gap = ((0, 0), (0, k - fetch))
                 found, scores = np.pad(found, gap, constant_values=-1), np.pad(scores, gap)
         return found, np.where(found < 0, -np.inf, scores).astype(np.float32)
+
+    def _how(self, effort: int, mask: np.ndarray | None) -> Any:  # noqa: ANN401 - parameters of faiss
+        """Return how to search; what was asked last is kept, as making it takes a third of a search of a graph."""
+        asked = (effort, self.k_factor, self.index.ntotal)
+        last, how = self._asked
+        if mask is None and last == asked:
+            return how
+        how = parameters(self.index, effort, self.k_factor, mask)
+        if mask is None:
+            self._asked = asked, how
+        return how
 
     def save(self, folder: Path) -> None:
         """Write it into a folder; a file that holds it already is linked."""
@@ -165,7 +172,7 @@ class Engine:
         Raises:
             UserError: a file is missing or broken.
         """
-        self.index, self._file = read(folder), folder / FILE
+        self.index, self._file, self._asked = read(folder), folder / FILE, (None, None)
         if self.index.ntotal > 8 * self._file.stat().st_size:
             raise UserError(f"cannot read {self._file}: it cannot hold {self.index.ntotal} vectors; build it again")
         self.places = Places.load(folder, self.index.ntotal)

@@ -21,7 +21,8 @@ class HNSW(Engine):
         links: of a vector to others, on each level; twice as many on the lowest.
         build_candidates: kept while links are chosen (efConstruction).
         candidates: kept while searching (efSearch); at least as many as answers are wanted.
-        storage: float32, float16 or int8.
+        storage: float32, float16 or int8; float16 is half as large as float32 and answers in
+            two thirds of the time; it holds numbers up to 65,504.
         transform: null, pca, whiten or opq.
         transform_dim: length of the vectors after it; null: as before.
         refine: candidates, per answer wanted, compared again by better vectors; 0: none.
@@ -37,7 +38,7 @@ class HNSW(Engine):
         links: int = 16,
         build_candidates: int = 100,
         candidates: int = 64,
-        storage: str = "float32",
+        storage: str = "float16",
         transform: str | None = None,
         transform_dim: int | None = None,
         refine: float = 0,
