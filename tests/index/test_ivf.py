@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from xret._errors import UserError
+from xret.index.hnsw import HNSW
 from xret.index.ivf import IVF
 
 
@@ -121,3 +122,28 @@ def test_refuses_what_is_out_of_range(options, message):
 def test_refuses_to_make_vectors_longer(shards):
     with pytest.raises(ValueError, match="at most the 32 numbers"):
         IVF(transform="pca", transform_dim=64).build(shards)
+
+
+def test_settings_of_one_search_are_not_taken_for_another(vectors, shards):
+    targets, queries = vectors
+    index = IVF()
+    index.build(shards)
+    index.effort = 2
+    free, _ = index.search(queries, 1)
+    allowed = np.ones(len(targets), bool)
+    allowed[free[0, 0]] = False
+    index.effort = 1  # which becomes 2 where something is not allowed
+    found, _ = index.search(queries, 1, allowed)
+    assert found[0, 0] != free[0, 0]
+    index.effort = 2
+    assert np.array_equal(index.search(queries, 1)[0], free)
+
+
+def test_what_was_added_since_is_searched_as_far(vectors):
+    targets, queries = vectors
+    index, anew = HNSW(candidates=200), HNSW(candidates=200)
+    index.build([targets[:20]])
+    index.search(queries, 10)
+    index.add([targets[20:]])
+    anew.build([targets[:20], targets[20:]])
+    assert np.array_equal(index.search(queries, 10)[0], anew.search(queries, 10)[0])

@@ -1,5 +1,6 @@
 """Short codes find candidates, and the refinement puts them right."""
 
+import numpy as np
 import pytest
 
 from xret._errors import UserError
@@ -22,6 +23,17 @@ def test_without_refinement_much_is_lost_and_little_is_stored(vectors, shards, p
     assert 0.1 < overlap(index.search(queries, 10)[0], nearest(queries, targets, 10)) < 0.9
     index.save(tmp_path)
     assert (tmp_path / "index.faiss").stat().st_size < targets.nbytes / 8
+
+
+def test_the_allowed_are_found_where_all_others_are_nearer(vectors, shards):
+    targets, queries = vectors
+    index = PQ()
+    index.build(shards)
+    allowed = np.zeros(len(targets), bool)
+    allowed[np.argsort(targets @ queries[0])[:40]] = True
+    found, _ = index.search(queries[:1], 10, allowed)
+    assert (found >= 0).all()
+    assert allowed[found].all()
 
 
 def test_a_file_that_claims_more_vectors_than_it_can_hold_is_refused(shards, tmp_path):
