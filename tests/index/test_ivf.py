@@ -141,7 +141,7 @@ def test_settings_of_one_search_are_not_taken_for_another(vectors, shards):
 
 def test_what_was_added_since_is_searched_as_far(vectors):
     targets, queries = vectors
-    index, anew = HNSW(candidates=200), HNSW(candidates=200)
+    index, anew = (HNSW(links=2, build_candidates=4, candidates=1000) for _ in range(2))
     index.build([targets[:20]])
     index.search(queries, 10)
     index.add([targets[20:]])
