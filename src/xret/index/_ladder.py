@@ -18,7 +18,7 @@ from xret.index.pq import PQ
 
 _FACTORS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _TOO_SLOW = 4  # times as long as exact search, and short of the recall: no further step will be fast
-_EFFORTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+_EFFORTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 384, 512)
 
 
 @dataclass(frozen=True)
