@@ -55,7 +55,7 @@ class Intermediate(nn.Module):
         input_dropout: float = 0.5,
         share: float = 0.1,
         drop: float = 0.1,
-        sample: int | None = 12,
+        sample: int | None = 8,
     ) -> None:
         super().__init__()
         if layers < 1 or not 0 <= dropout < 1:
