@@ -68,6 +68,13 @@ def test_a_bar_within_a_margin():
     assert "#ffffff in #000000" in outcome.reason
 
 
+def test_a_flat_subject_is_no_margin_of_what_is_on_it():
+    fridge = Image.new("RGB", (120, 300), (230, 235, 240))
+    fridge.paste(photograph(120, 40), (0, 250))
+    outcome = Margins()(framed(fridge, (50, 60), (300, 400), (90, 20, 20)))
+    assert kept(outcome) == "50,60 to 170,360"
+
+
 def test_a_picture_without_margins_stays():
     picture = photograph(200, 200)
     outcome = Margins()(picture)

@@ -14,6 +14,7 @@ from xret.clean.image._opencv import opencv
 
 _WORK_PX = 1_500_000  # a larger picture is looked at in a smaller copy
 _ROUNDS = 8
+_NESTED = 0.5  # share of the area that a margin within another leaves at least; what would go beyond is a flat subject
 _UNSEEN = 3  # opacity, in levels of 255, that no eye tells from none
 _CUT_OUT = 0.005  # share of unseen pixels from which a picture is a cut-out
 _OUTLINE = 0.08  # width of an outline at most, as a share of the shorter side
@@ -63,11 +64,13 @@ class Margins:
     def __call__(self, picture: Image.Image) -> Outcome[Image.Image]:
         """Return the picture without its margins."""
         box, colours = Box(0, 0, *picture.size), []
-        for _ in range(_ROUNDS):
+        for number in range(_ROUNDS):
             inner = self._inner(picture.crop(box))
             if inner is None:
                 break
             (left, top, right, bottom), colour = inner
+            if number and (right - left) * (bottom - top) < _NESTED * (box.right - box.left) * (box.bottom - box.top):
+                break
             box = Box(box.left + left, box.top + top, box.left + right, box.top + bottom)
             colours.append(colour)
         box = self._padded(box, picture)
