@@ -1,8 +1,8 @@
 """How well pictures are cleaned: margins, watermarks, what must stay as it is, and the speed of all steps.
 
 Run as ``python experiments/bench_clean_images.py [margins|kept|watermark|speed ...] [seed]``; needs the extra
-``demo`` and ``apt-get install tuxpaint-stamps-default``. Prints a table for each part and exits with 1 when a bar
-is missed.
+``demo`` and ``apt-get install tuxpaint-stamps-default fonts-dejavu fonts-liberation fonts-freefont-ttf``. Prints a
+table for each part and exits with 1 when a bar is missed.
 
 Subjects are stamps of Tux Paint. Dirt is planted here by seed; 0 is for development, other seeds are held out: other
 stamps, and for watermarks other fonts, words and places too.
