@@ -2,9 +2,9 @@
 
 Run as ``python experiments/bench_pca.py RUN [RUN ...]`` with runs of one setting on OpenMoji that differ in their seed,
 and whose vectors have the 768 numbers of the claim (some minutes):
-``python -m xret train -m experiment=openmoji_random_start encoder.projection.dim=768 seed=0,1,2``. The transform is fitted on the pictures
-of the training split; texts and pictures of the test split are shortened by it, and measured without correction of
-hubness. Speed is that of exact search among 100,000 vectors, in turns with the whole length.
+``python -m xret train -m experiment=openmoji_random_start encoder.projection.dim=768 seed=0,1,2``. The transform is
+fitted on the pictures of the training split; texts and pictures of the test split are shortened by it, and measured
+without correction of hubness. Speed is that of exact search among 100,000 vectors, in turns with the whole length.
 """
 
 import sys
