@@ -7,10 +7,12 @@ import socket
 import subprocess
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from hydra_plugins.xret_sweeper._study import _storage
 from hydra_plugins.xret_sweeper._trials import standing
 
 NAMED = "hydra.sweeper.study_name=s"
@@ -123,6 +125,21 @@ def postgres(tmp_path_factory):
     subprocess.run([*as_user, control, "-D", data, "-l", top / "log", "-o", options, "-w", "start"], **run)
     yield f"postgresql://xret@127.0.0.1:{port}/postgres"
     subprocess.run([*as_user, control, "-D", data, "-m", "immediate", "stop"], **{**run, "check": False})
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Optuna leaves failed ones open
+def test_workers_that_open_a_new_database_at_once_all_open_it(postgres):
+    import psycopg
+
+    for number in range(6):
+        with psycopg.connect(postgres, autocommit=True) as server:
+            server.execute(f"create database fresh{number}")
+        url = postgres.replace("postgresql://", "postgresql+psycopg://").replace("/postgres", f"/fresh{number}")
+        with ThreadPoolExecutor(4) as workers:
+            opened = [workers.submit(_storage.__wrapped__, url) for _ in range(4)]
+        for storage in opened:
+            assert storage.result().get_all_studies() == []
+            storage.result().engine.dispose()
 
 
 def test_two_workers_on_postgresql_lose_only_the_trial_of_the_one_that_is_killed(worker, study, tmp_path, postgres):

@@ -31,6 +31,8 @@ _SAMPLERS = {
 _PRUNERS = {"median": "MedianPruner", "successive_halving": "SuccessiveHalvingPruner", "hyperband": "HyperbandPruner"}
 T = TypeVar("T")
 _BUSY_S = 60  # how long a writer waits for another process
+_ATTEMPTS = 6
+_MET = ("Integrity", "already exists", "deadlock")  # in what drivers say where two processes created the same at once
 
 
 def open_study(settings: Settings, create: bool = True) -> optuna.Study:
@@ -153,12 +155,13 @@ def _alone(path: str | None) -> Iterator[None]:
 
 
 def _patiently(make: Callable[[], T]) -> T:
-    """Call again where two processes created the same rows at once."""
-    for attempt in range(4):
+    """Call again where two processes created the same rows or tables at once."""
+    for attempt in range(_ATTEMPTS):
         try:
             return make()
-        except Exception as error:
-            if attempt == 3 or "Integrity" not in f"{type(error).__name__} {error}":
+        except Exception as error:  # drivers raise what they like
+            said = f"{type(error).__name__} {error}"
+            if attempt == _ATTEMPTS - 1 or not any(sign in said for sign in _MET):
                 raise
             time.sleep(random.uniform(0.1, 0.5))
     raise AssertionError("not reached")
