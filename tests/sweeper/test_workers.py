@@ -7,12 +7,13 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from hydra_plugins.xret_sweeper._study import _storage
+from hydra_plugins.xret_sweeper._study import LOCK, _storage
 from hydra_plugins.xret_sweeper._trials import standing
 
 NAMED = "hydra.sweeper.study_name=s"
@@ -127,16 +128,14 @@ def postgres(tmp_path_factory):
     subprocess.run([*as_user, control, "-D", data, "-m", "immediate", "stop"], **{**run, "check": False})
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Optuna leaves failed ones open
-def test_workers_that_open_a_new_database_at_once_all_open_it(postgres):
-    import psycopg
-
-    for number in range(6):
+def test_tables_of_a_new_database_are_created_by_one_at_a_time(postgres):
+    url = postgres.replace("postgresql:", "postgresql+psycopg:")
+    with ThreadPoolExecutor(4) as workers:
         with psycopg.connect(postgres, autocommit=True) as server:
-            server.execute(f"create database fresh{number}")
-        url = postgres.replace("postgresql://", "postgresql+psycopg://").replace("/postgres", f"/fresh{number}")
-        with ThreadPoolExecutor(4) as workers:
+            server.execute(f"select pg_advisory_lock({LOCK})")
             opened = [workers.submit(_storage.__wrapped__, url) for _ in range(4)]
+            assert not wait(opened, timeout=1, return_when=FIRST_COMPLETED).done
+            assert server.execute("select to_regclass('studies')").fetchone() == (None,)
         for storage in opened:
             assert storage.result().get_all_studies() == []
             storage.result().engine.dispose()

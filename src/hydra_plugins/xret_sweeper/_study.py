@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import optuna
+import sqlalchemy
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -31,6 +32,7 @@ _SAMPLERS = {
 _PRUNERS = {"median": "MedianPruner", "successive_halving": "SuccessiveHalvingPruner", "hyperband": "HyperbandPruner"}
 T = TypeVar("T")
 _BUSY_S = 60  # how long a writer waits for another process
+LOCK = 0x78726574  # "xret": PostgreSQL's advisory lock that one who creates tables holds
 _ATTEMPTS = 6
 _MET = ("Integrity", "already exists", "deadlock")  # in what drivers say where two processes created the same at once
 
@@ -117,7 +119,7 @@ def _storage(url: str) -> BaseStorage:
         _require_folder(kind, path)
         if kind == "journal":
             return JournalStorage(JournalFileBackend(path))
-        with _alone(path if kind == "sqlite" else None):
+        with _alone(url, kind, path):
             storage = _patiently(lambda: RDBStorage(url, engine_kwargs=_engine(url)))
         atexit.register(storage.engine.dispose)
         return storage
@@ -145,12 +147,18 @@ def _require_folder(kind: str, path: str) -> None:
 
 
 @contextmanager
-def _alone(path: str | None) -> Iterator[None]:
-    if path is None:
-        yield
-        return
-    with open(f"{path}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def _alone(url: str, kind: str, path: str) -> Iterator[None]:
+    """Keep other processes, and on a server those of other machines, from creating the same tables meanwhile."""
+    if kind == "sqlite":
+        with open(f"{path}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    elif url.startswith("postgresql"):
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, **_engine(url))
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text(f"select pg_advisory_lock({LOCK})"))
+            yield  # the lock ends with the connection
+    else:
         yield
 
 
