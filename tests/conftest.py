@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 
 import numpy as np
 import pytest
 import yaml
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes run the tests; they start after this line and inherit it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts this with & has its children ignore it
 SETTINGS = {
     "seed": 0,
     "variant": None,
