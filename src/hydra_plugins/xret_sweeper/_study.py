@@ -33,8 +33,6 @@ _PRUNERS = {"median": "MedianPruner", "successive_halving": "SuccessiveHalvingPr
 T = TypeVar("T")
 _BUSY_S = 60  # how long a writer waits for another process
 LOCK = 0x78726574  # "xret": PostgreSQL's advisory lock that one who creates tables holds
-_ATTEMPTS = 6
-_MET = ("Integrity", "already exists", "deadlock")  # in what drivers say where two processes created the same at once
 
 
 def open_study(settings: Settings, create: bool = True) -> optuna.Study:
@@ -156,20 +154,19 @@ def _alone(url: str, kind: str, path: str) -> Iterator[None]:
     elif url.startswith("postgresql"):
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, **_engine(url))
         with engine.connect() as connection:
-            connection.execute(sqlalchemy.text(f"select pg_advisory_lock({LOCK})"))
-            yield  # the lock ends with the connection
+            connection.execute(sqlalchemy.text(f"select pg_advisory_xact_lock({LOCK})"))
+            yield  # the lock ends with the transaction, and that with the connection
     else:
         yield
 
 
 def _patiently(make: Callable[[], T]) -> T:
-    """Call again where two processes created the same rows or tables at once."""
-    for attempt in range(_ATTEMPTS):
+    """Call again where two processes created the same rows at once."""
+    for attempt in range(4):
         try:
             return make()
-        except Exception as error:  # drivers raise what they like
-            said = f"{type(error).__name__} {error}"
-            if attempt == _ATTEMPTS - 1 or not any(sign in said for sign in _MET):
+        except Exception as error:
+            if attempt == 3 or "Integrity" not in f"{type(error).__name__} {error}":
                 raise
             time.sleep(random.uniform(0.1, 0.5))
     raise AssertionError("not reached")
