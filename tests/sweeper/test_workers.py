@@ -90,6 +90,13 @@ def test_joblib_runs_trials_side_by_side_with_their_share_of_the_cores(worker, s
     assert {threads for *_, threads in jobs} == {str(max(1, len(os.sched_getaffinity(0)) // 2))}
 
 
+def test_submitit_runs_each_trial_as_a_job_of_its_own(worker, study, tmp_path):
+    out = end(worker(NAMED, X, "hydra.sweeper.n_trials=3", "hydra/launcher=submitit_local", "hydra.sweeper.n_jobs=2"))
+    assert "3 complete" in out
+    assert Counter(map(standing, study("s").trials)) == {"complete": 3}
+    assert len({pid for _, pid, _ in started(tmp_path)}) == 4  # and the winner
+
+
 def test_a_job_whose_process_is_killed_fails_and_the_sweep_goes_on(worker, study):
     out = end(
         worker(
