@@ -252,11 +252,13 @@ def test_ctrl_c_is_told_and_another_process_is_refused_meanwhile(xret, trained, 
     command = ["embed", f"run={trained('plain')}", "shard_size=1", *QUICK, "hydra.run.dir=v"]
     first = fork(*command)
     wait_for(Path("v/image/00001.parquet"), first)
+    first.send_signal(signal.SIGSTOP)  # or it may be done before the other one was refused
     code, _, err = xret(*command)
     assert (code, "another process is embedding" in err) == (2, True)
     first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGCONT)
     _, err = first.communicate(60)
-    assert first.returncode == 130
+    assert first.returncode == 130, err
     assert "stopped by Ctrl-C" in err
     assert not Path("v/vectors.json").exists()
 
