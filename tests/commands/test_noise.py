@@ -87,7 +87,7 @@ def test_mistakes_are_one_line(xret, small, arguments, message):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("robust", ["soft", "split"])
+@pytest.mark.parametrize("robust", ["soft", "split", "rematch"])
 def test_a_start_is_judged_and_health_knows_the_truth(xret, frozen, robust):
     arguments = [f"robust={robust}", *NOISE, "trainer.max_epochs=3", "hydra.run.dir=run"]
     code, _, err = xret("train", *frozen, *arguments)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.sparse
 
 from xret.start.cca import CCA
 
@@ -82,3 +83,45 @@ def test_a_weight_of_two_is_a_pair_that_stands_there_twice(rows):
 def test_refuses_weights_that_do_not_fit(weight):
     with pytest.raises(ValueError, match="weight must hold 400 finite numbers"):
         CCA()({"image": X, "text": Y}, 4, weight)
+
+
+def test_a_plan_of_each_row_with_itself_is_no_plan():
+    plain = CCA(0.5)({"image": X, "text": Y}, 5)
+    for plan in (np.eye(400), scipy.sparse.eye_array(400, format="csr") * 3):
+        planned = CCA(0.5)({"image": X, "text": Y}, 5, plan=plan)
+        scores = [mapped(maps["image"], X) @ mapped(maps["text"], Y).T for maps in (plain, planned)]
+        np.testing.assert_allclose(*scores, atol=1e-5)
+
+
+def test_a_plan_brings_rows_together_that_stand_apart():
+    order = np.random.default_rng(1).permutation(400)
+    plan = scipy.sparse.csr_array((np.ones(400), (order, np.arange(400))), shape=(400, 400))
+    plain = CCA(0.5)({"image": X, "text": Y[order]}, 5)
+    planned = CCA(0.5)({"image": X[order], "text": Y[order]}, 5)
+    moved = CCA(0.5)({"image": X, "text": Y[order]}, 5, plan=plan)
+    wanted, found, other = (mapped(m["image"], X) @ mapped(m["text"], Y).T for m in (planned, moved, plain))
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert abs(other - wanted).max() > 0.1
+
+
+def test_rows_that_a_plan_leaves_out_still_say_what_a_modality_is_like():
+    half = np.diag((np.arange(400) < 200).astype(float))
+    maps = CCA(0.5)({"image": X, "text": Y}, 4, plan=half)
+    np.testing.assert_allclose(maps["image"].mean, X.mean(axis=0), rtol=1e-5)
+    x, y = ((f.astype(float) - m.mean) * m.scale for f, m in ((X, maps["image"]), (Y, maps["text"])))
+    cx, cy = x.T @ x / 400 + 0.5 * np.eye(8), y.T @ y / 400 + 0.5 * np.eye(6)
+    cxy = np.cov(x[:200].T, y[:200].T, bias=True)[:8, 8:]
+    squares = scipy.linalg.eigh(cxy @ np.linalg.solve(cy, cxy.T), cx, eigvals_only=True)[::-1][:4]
+    found = maps["image"].weight @ cx @ maps["image"].weight.T
+    np.testing.assert_allclose(np.diag(found) ** 2, squares, atol=1e-4)
+
+
+@pytest.mark.parametrize("plan", [np.eye(399), np.zeros((400, 400))])
+def test_refuses_plans_that_do_not_fit(plan):
+    with pytest.raises(ValueError, match="plan must be of shape"):
+        CCA()({"image": X, "text": Y}, 4, plan=plan)
+
+
+def test_refuses_weights_beside_a_plan():
+    with pytest.raises(ValueError, match="weights or a plan"):
+        CCA()({"image": X, "text": Y}, 4, np.ones(400), np.eye(400))

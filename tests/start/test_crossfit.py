@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from xret.start import Affine
 from xret.start.cca import CCA
-from xret.start.crossfit import held_out
+from xret.start.crossfit import held_out, scores_across
 
 GROUPS = np.repeat(np.arange(20), 3)
 
@@ -58,3 +59,45 @@ def test_refuses_more_folds_than_groups():
     pairs = {m: np.ones((6, 2)) for m in ("text", "image")}
     with pytest.raises(ValueError, match=r"2 groups cannot be cut into 5 folds.*start_folds"):
         next(held_out(spy([]), pairs, 2, np.array([0, 0, 0, 1, 1, 1]), 5, np.random.default_rng(0)))
+
+
+def test_halves_are_scored_by_starts_that_saw_neither_pair():
+    """Each row of the first is scored by fits without its pair, each of the second by fits without its own."""
+    rng = np.random.default_rng(0)
+    pairs = {m: rng.normal(size=(60, 2)) for m in ("text", "image")}
+    plans = []
+
+    def start(given, dim, weight=None, plan=None):
+        plans.append(plan.toarray())
+        turn = np.deg2rad(10 * len(plans))
+        matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        parts = {"text": np.eye(2), "image": matrix}
+        return {m: Affine(np.zeros(2), np.ones(2), part, np.zeros(2)) for m, part in parts.items()}
+
+    plan = scipy.sparse.csr_array(rng.random((60, 60)))
+    ((rows, scores),) = scores_across(start, pairs, 2, GROUPS, 3, 2, np.random.default_rng(1), plan)
+    assert sorted(rows) == list(range(60))
+    assert len(plans) == 6
+    expected = np.zeros((60, 60))
+    for number, used in enumerate(plans, start=1):
+        held = ~used.any(axis=1)
+        assert (held == ~used.any(axis=0)).all()
+        assert not set(GROUPS[held]) & set(GROUPS[~held])
+        np.testing.assert_array_equal(used[np.ix_(~held, ~held)], plan.toarray()[np.ix_(~held, ~held)])
+        turn = np.deg2rad(10 * number)
+        image = pairs["image"] @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]).T
+        unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (pairs["text"], image)]
+        expected += unit[0] @ unit[1].T * (held[:, None] * 1.0 + held[None, :]) / 4
+    np.testing.assert_allclose(scores, expected[np.ix_(rows, rows)], atol=1e-5)
+
+
+def test_many_rows_are_scored_in_blocks():
+    pairs = {m: np.ones((4200, 2)) for m in ("text", "image")}
+    plan = scipy.sparse.eye_array(4200, format="csr")
+    parts = (np.zeros(2), np.ones(2), np.eye(2), np.zeros(2))
+
+    def start(given, dim, weight=None, plan=None):
+        return {m: Affine(*parts) for m in given}
+
+    blocks = [s.shape for _, s in scores_across(start, pairs, 2, np.arange(4200), 2, 1, np.random.default_rng(0), plan)]
+    assert blocks == [(1400, 1400)] * 3

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from xret.start.cca import CCA
 from xret.start.parts import maps_of_parts
@@ -74,3 +75,13 @@ def test_refuses_what_it_cannot_start_from():
         maps_of_parts(CCA(), TEXT, BOTH, {"image": ALL, "title": ALL}, 7)
     with pytest.raises(ValueError, match="no training pair has one"):
         maps_of_parts(CCA(), TEXT, BOTH, {"image": ALL, "title": ~ALL}, 3)
+
+
+def test_a_plan_brings_queries_to_items_that_stand_elsewhere():
+    order = np.random.default_rng(1).permutation(400)
+    plan = scipy.sparse.csr_array((np.ones(400), (np.arange(400), order)), shape=(400, 400))  # text i, item order[i]
+    there = {"image": ALL, "title": np.arange(400) % 3 > 0}
+    moved = maps_of_parts(CCA(0.5), TEXT[order], BOTH, there, 3, plan=plan)
+    plain = maps_of_parts(CCA(0.5), TEXT, BOTH, there, 3)
+    scores = [q.apply(TEXT) @ parts["title"].apply(TITLE).T for q, parts in (moved, plain)]
+    np.testing.assert_allclose(*scores, atol=1e-4)

@@ -3,14 +3,13 @@
 import logging
 from typing import Any
 
-import numpy as np
 import torch
 from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
 from xret.commands._matcher import begin_readers
-from xret.commands._robust import judged
+from xret.commands._robust import judged, repeated
 from xret.data.parts import ITEM, Composite
 from xret.encoder.projection.linear import Linear
 from xret.model.belief import Belief
@@ -45,12 +44,12 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
     rows = prepared.rows("train")
     pairs = {m: array[prepared.of_row[m][rows]] for m, array in prepared.features.items()}
     try:
-        weight = judged(cfg, start, belief, prepared, pairs)
+        known = judged(cfg, start, belief, prepared, pairs)
         if prepared.augment is not None and prepared.augment.policy.start:
             pairs = prepared.augment.with_versions(pairs, rows)  # a version counts as much as its original
-            weight = None if weight is None else np.tile(weight, len(next(iter(pairs.values()))) // len(rows))
+            known = repeated(known, len(next(iter(pairs.values()))) // len(rows))
         dim = cfg.encoder.projection.dim
-        maps = _maps_of_items(start, prepared, dim, weight) if model.parts else start(pairs, dim, weight)
+        maps = _maps_of_items(start, prepared, dim, known) if model.parts else start(pairs, dim, **known)
     except ValueError as error:
         raise UserError(str(error)) from error
     if model.matcher is not None:
@@ -70,7 +69,7 @@ def _projections(model: DualEncoder) -> dict[str, Any]:
     return found if fuser is None else found | dict(fuser.projections.items())
 
 
-def _maps_of_items(start: Any, prepared: Prepared, dim: int, weight: np.ndarray | None) -> dict[str, Affine]:  # noqa: ANN401
+def _maps_of_items(start: Any, prepared: Prepared, dim: int, known: dict[str, Any]) -> dict[str, Affine]:  # noqa: ANN401
     """Return the maps of texts and of the parts of items, from the training pairs."""
     rows = prepared.rows("train")
     texts = prepared.features["text"][prepared.of_row["text"][rows]]
@@ -78,5 +77,5 @@ def _maps_of_items(start: Any, prepared: Prepared, dim: int, weight: np.ndarray 
     assert isinstance(item, Composite)
     parts = {part: item.vectors(part)[where] for part in item.providers}
     present = {part: there[where] for part, there in item.present().items()}
-    query, found = maps_of_parts(start, texts, parts, present, dim, weight)
+    query, found = maps_of_parts(start, texts, parts, present, dim, **known)
     return {"text": query, **found}

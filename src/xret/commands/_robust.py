@@ -2,18 +2,23 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 import torch
 from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
 from xret.model.belief import Belief, pair_losses
-from xret.start.crossfit import held_out
+from xret.robust.rematch import Rematch
+from xret.start.crossfit import held_out, scores_across
 
 log = logging.getLogger(__name__)
+
+_LEAST = 1e-5  # of a plan, whose rows sum to one at most: smaller entries are not stored
 
 
 def believing(cfg: DictConfig, prepared: Prepared) -> Belief | None:
@@ -40,8 +45,8 @@ def judged(
     belief: Belief | None,
     prepared: Prepared,
     pairs: Mapping[str, np.ndarray],
-) -> np.ndarray | None:
-    """Return (N,) float, how much each training pair is to count in a start; None for all the same.
+) -> dict[str, Any]:
+    """Return what a start is to know of the training pairs: their weight, their plan, or nothing.
 
     Each round judges every pair by a start that was fitted on pairs of other groups, weighed as the last round found.
 
@@ -52,14 +57,42 @@ def judged(
         prepared: the data.
         pairs: modality -> (N, D) float32 features of the training pairs.
 
+    Returns:
+        Arguments of a start: "weight", (N,) float, or "plan", a sparse (N, N).
+
     Raises:
         ValueError: there are too few groups.
     """
     if belief is None or not belief.robust.start_rounds:
-        return None
-    robust = belief.robust
+        return {}
     row = torch.from_numpy(prepared.rows("train"))
     groups = prepared.manifest.group_ids()[row.numpy()]
+    judge = _rematched if isinstance(belief.robust, Rematch) else _weighed
+    known = judge(cfg, start, belief.robust, pairs, groups, row)
+    found = {name: float(value) for name, value in belief.report().items()}
+    log.info("start: pairs judged by others: %s", ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
+    return known
+
+
+def repeated(known: Mapping[str, Any], times: int) -> dict[str, Any]:
+    """Return what `judged` found for the same pairs several times, one after the other."""
+    found: dict[str, Any] = {}
+    if "weight" in known:
+        found["weight"] = np.tile(known["weight"], times)
+    if "plan" in known:
+        found["plan"] = scipy.sparse.block_diag([known["plan"]] * times, format="csr")
+    return found
+
+
+def _weighed(
+    cfg: DictConfig,
+    start: Any,  # noqa: ANN401
+    robust: Any,  # noqa: ANN401 - a scheme of `xret.robust`
+    pairs: Mapping[str, np.ndarray],
+    groups: np.ndarray,
+    row: torch.Tensor,
+) -> dict[str, Any]:
+    """Judge pairs by how each stands among others, and return their weight."""
     weight: np.ndarray = np.ones(len(row))
     for number in range(robust.start_rounds):
         loss = torch.zeros(len(row))
@@ -70,6 +103,29 @@ def judged(
             loss[torch.from_numpy(places)] = pair_losses(tensors, torch.from_numpy(groups[places]), robust.temperature)
         robust.judge(row, loss)
         weight = robust.weight()[row].numpy()
-    found = {name: float(value) for name, value in belief.report().items()}
-    log.info("start: pairs judged by others: %s", ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
-    return weight
+    return {"weight": weight}
+
+
+def _rematched(
+    cfg: DictConfig,
+    start: Any,  # noqa: ANN401
+    robust: Rematch,
+    pairs: Mapping[str, np.ndarray],
+    groups: np.ndarray,
+    row: torch.Tensor,
+) -> dict[str, Any]:
+    """Judge pairs and match the doubted ones anew, and return the plan."""
+    judge = replace(start, strength=robust.start_strength)
+    plan = scipy.sparse.eye_array(len(row), format="csr")
+    for number in range(robust.start_rounds):
+        rng = np.random.default_rng([cfg.seed, number])
+        weight, matches = np.empty(len(row)), []
+        dim, folds, repeats = cfg.encoder.projection.dim, robust.start_folds, robust.start_repeats
+        for places, scores in scores_across(judge, pairs, dim, groups, folds, repeats, rng, plan):
+            weight[places], match = robust.match(scores, groups[places], rng)
+            left, right = np.nonzero(match > _LEAST)
+            matches.append((match[left, right], places[left], places[right]))
+        values, left, right = (np.concatenate(parts) for parts in zip(*matches, strict=True))
+        plan = scipy.sparse.csr_array((values, (left, right)), shape=plan.shape) + scipy.sparse.diags_array(weight)
+        robust.believe(row, torch.from_numpy(weight))
+    return {"plan": plan}

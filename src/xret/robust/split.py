@@ -84,7 +84,12 @@ class Split(nn.Module):
     @torch.no_grad()
     def judge(self, row: Tensor, loss: Tensor) -> None:
         """Split some rows by losses (N,)."""
-        self.clean[row] = lower_component(loss)
+        self.believe(row, lower_component(loss))
+
+    @torch.no_grad()
+    def believe(self, row: Tensor, clean: Tensor) -> None:
+        """Give some rows their probability (N,) to be true."""
+        self.clean[row] = clean.float()
         self.known[row] = True
 
     def weight(self) -> Tensor:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,11 @@ class CCA:
             raise ValueError(f"strength and lr must be above 0, got {self.strength} and {self.lr}")
 
     def __call__(
-        self, pairs: Mapping[str, np.ndarray], dim: int, weight: np.ndarray | None = None
+        self,
+        pairs: Mapping[str, np.ndarray],
+        dim: int,
+        weight: np.ndarray | None = None,
+        plan: Any = None,  # noqa: ANN401 - an array or a sparse one
     ) -> dict[str, Affine]:
         """Return one map per modality into a common space.
 
@@ -48,10 +53,13 @@ class CCA:
             pairs: two modalities, (N, D) float32 each.
             dim: K, size of the common space.
             weight: (N,) float, how much each pair counts in means, deviations and covariances; only ratios matter.
+            plan: (N, N) float, dense or sparse, how much row i of the first modality counts with row j of the second in
+                the covariance between both, instead of i with i. What a modality is by itself is taken from all rows,
+                as in the semi-supervised CCA of Kimura et al. 2010, SemiCCA, ICPR (sec. 3). Not with a weight.
 
         Raises:
             ValueError: there are not two modalities of equally many rows, K exceeds the narrower one's D, or the
-                weights do not fit the rows.
+                weights or the plan do not fit the rows.
         """
         if len(pairs) != 2:
             raise ValueError(f"start=cca needs two modalities, got {', '.join(pairs)}; use start=none")
@@ -64,7 +72,11 @@ class CCA:
         share = share_of(weight, len(x))
         x, x_mean, x_scale = standardised(x, share)
         y, y_mean, y_scale = standardised(y, share)
-        if share is None:
+        if plan is not None:
+            if weight is not None:
+                raise ValueError("a start takes weights or a plan, not both")
+            left, right, correlations = self._planned(x, y, plan, dim)
+        elif share is None:
             x_white, y_white = _whitening(x, self.strength), _whitening(y, self.strength)
             u, correlations, v = np.linalg.svd(x_white @ (x.T @ y / len(x)) @ y_white, full_matrices=False)
             left, right, correlations = x_white @ u[:, :dim], y_white @ v[:dim].T, correlations[:dim]
@@ -75,6 +87,24 @@ class CCA:
             first: affine(x_mean, x_scale, (left * weighted).T),
             second: affine(y_mean, y_scale, (right * weighted).T),
         }
+
+    def _planned(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        plan: Any,  # noqa: ANN401
+        dim: int,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return canonical directions (Dx, K), (Dy, K) and correlations (K,) of rows that belong together by a plan."""
+        total = float(plan.sum())
+        if plan.shape != (len(x), len(x)) or not total > 0:
+            raise ValueError(f"plan must be of shape {(len(x), len(x))} and not all 0, got {plan.shape}, sum {total:g}")
+        rows, columns = (np.asarray(plan.sum(axis=axis)).ravel() / total for axis in (1, 0))
+        between = x.T @ (plan @ y) / total - np.outer(rows @ x, columns @ y)
+        inner = _whitened(x, self.strength, _whitened(y, self.strength, between.T).T)
+        u, correlations, v = np.linalg.svd(inner, full_matrices=False)
+        left, right = (_whitened(*side) for side in ((x, self.strength, u[:, :dim]), (y, self.strength, v[:dim].T)))
+        return left, right, correlations[:dim]
 
 
 def share_of(weight: np.ndarray | None, rows: int) -> np.ndarray | None:
@@ -110,6 +140,13 @@ def _whitening(features: np.ndarray, strength: float) -> np.ndarray:
     values, basis = _decomposed(features)
     root: np.ndarray = (basis / np.sqrt(np.maximum(values, 0) + strength)) @ basis.T
     return root
+
+
+def _whitened(features: np.ndarray, strength: float, vectors: np.ndarray) -> np.ndarray:
+    """Return the symmetric inverse root of the ridged covariance times vectors, (D, B)."""
+    values, basis = _decomposed(features)
+    product: np.ndarray = basis @ ((basis.T @ vectors) / np.sqrt(np.maximum(values, 0) + strength)[:, None])
+    return product
 
 
 def _decomposed(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ def maps_of_parts(
     present: Mapping[str, np.ndarray],
     dim: int,
     weight: np.ndarray | None = None,
+    plan: Any = None,  # noqa: ANN401 - an array or a sparse one
 ) -> tuple[Affine, dict[str, Affine]]:
     """Return the map of queries and one map per part, such that a part alone lands where its whole item would.
 
@@ -35,6 +36,7 @@ def maps_of_parts(
         present: part -> (N,) bool; features of a missing part are not looked at.
         dim: K, size of the common space.
         weight: (N,) float, how much each pair counts; None: all the same.
+        plan: (N, N) float, dense or sparse, how much query i belongs with item j; columns sum to one. None: i with i.
 
     Returns:
         The map of queries; and part -> its map.
@@ -53,9 +55,10 @@ def maps_of_parts(
             raise ValueError(f"start=cca needs items that have the part {part}, and no training pair has one")
         levels[part] = standardised(x[present[part]], None if share is None else share[present[part]])
     whole = [_spread(levels[part][0], present[part]) for part in parts]
-    _, right, correlations = directions(np.concatenate(whole, axis=1), y, start.strength, dim)
+    partner = y if plan is None else np.asarray(plan.T @ y)
+    _, right, correlations = directions(np.concatenate(whole, axis=1), y, start.strength, dim, partner)
     roots = np.sqrt(correlations)
-    towards = y @ np.where(correlations > NOTHING, right / np.maximum(roots, NOTHING), 0)  # (N, K)
+    towards = partner @ np.where(correlations > NOTHING, right / np.maximum(roots, NOTHING), 0)  # (N, K)
     maps = {}
     for part, (level, mean, scale) in levels.items():
         found = ridge(torch.from_numpy(level), torch.from_numpy(towards[present[part]]), start.strength)
