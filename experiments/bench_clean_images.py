@@ -207,19 +207,20 @@ def openmoji(number: int) -> list[Path]:
 def kept(seed: int) -> bool:
     """Clean pictures: whose subject loses pixels, and which are left out."""
     good = True
-    print(f"{'clean set':16}{'pictures':>9}{'cropped':>9}{'lose':>8}{'left out':>9}")
+    print(f"{'clean set':16}{'pictures':>9}{'cropped':>9}{'whitened':>9}{'lose':>8}{'left out':>9}")
     for name, paths in (("tuxpaint", tuxpaint()), ("openmoji", openmoji(300))):
-        number = cropped = losing = out = 0
+        number = cropped = white = losing = out = 0
         for path, picture in pictures(paths):
             number += 1
             out += Quality()(picture).value is None
             reason = Margins()(picture).reason
             cropped += bool(reason)
+            white += "white in the rest" in reason
             gone = lost(picture, kept_box(picture, reason)).sum()
             losing += bool(gone)
             if gone and "-v" in sys.argv:
                 print(f"    {path.name} {picture.size} {reason}: {gone} px")
-        print(f"{name:16}{number:9}{cropped:9}{losing:8}{out:9}")
+        print(f"{name:16}{number:9}{cropped:9}{white:9}{losing:8}{out:9}")
         good &= losing <= LOSS_BAR * number and number > 0
     return good
 

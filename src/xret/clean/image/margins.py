@@ -1,4 +1,4 @@
-"""Margins: what surrounds the subject goes."""
+"""Margins: what surrounds the subject goes, and what is seen of them beside it becomes white."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from PIL import Image
 
 from xret.clean import Outcome
 from xret.clean.image._border import SIDES, Border, Pixels, flat_borders, gentle_border, subject
+from xret.clean.image._ground import on_white
 from xret.clean.image._opencv import opencv
 
 _WORK_PX = 1_500_000  # a larger picture is looked at in a smaller copy
@@ -38,20 +39,25 @@ class Margins:
     What differs strongly belongs to the subject, and what differs by a little all over an area: pale things, soft
     shadows. The waves that JPEG makes beside edges do not: they are small beside the edge and go to both sides.
 
+    A subject that is no rectangle stands on the colour of its margin still, and an encoder sees that colour as well:
+    it becomes white, unless the subject would be hard to see on white.
+
     Args:
         least: a margin of a colour is one where it is at least so wide on one side, as a share of the picture's; a
             narrower one is the outline of a drawing.
         pad: share of the subject's longer side that stays around it, where there is as much.
         least_side: px of each side that stay in any case.
+        ground: "white" or "keep", what becomes of the margin's colour beside the subject.
 
     Raises:
-        ValueError: least or pad is outside [0, 1), or least_side < 1.
+        ValueError: least or pad is outside [0, 1), least_side < 1, or ground is neither.
         UserError: OpenCV is not installed.
     """
 
     least: float = 0.045
     pad: float = 0.0
     least_side: int = 32
+    ground: str = "white"
 
     def __post_init__(self) -> None:
         for name, value in (("least", self.least), ("pad", self.pad)):
@@ -59,28 +65,32 @@ class Margins:
                 raise ValueError(f"{name} must be in [0, 1), got {value}")
         if self.least_side < 1:
             raise ValueError(f"least_side must be at least 1, got {self.least_side}")
+        if self.ground not in ("white", "keep"):
+            raise ValueError(f"ground must be white or keep, got {self.ground}")
         opencv()
 
     def __call__(self, picture: Image.Image) -> Outcome[Image.Image]:
         """Return the picture without its margins."""
-        box, colours = Box(0, 0, *picture.size), []
+        box, borders = Box(0, 0, *picture.size), list[Border | None]()
         for number in range(_ROUNDS):
             inner = self._inner(picture.crop(box))
             if inner is None:
                 break
-            (left, top, right, bottom), colour = inner
+            (left, top, right, bottom), border = inner
             if number and (right - left) * (bottom - top) < _NESTED * (box.right - box.left) * (box.bottom - box.top):
                 break
             box = Box(box.left + left, box.top + top, box.left + right, box.top + bottom)
-            colours.append(colour)
+            borders.append(border)
         box = self._padded(box, picture)
-        if not colours or box == (0, 0, *picture.size):
+        if not borders or box == (0, 0, *picture.size):
             return Outcome(picture)
-        kept = f"kept {box.left},{box.top} to {box.right},{box.bottom}"
-        return Outcome(picture.crop(box), f"margin of {' in '.join(colours)}, {kept}")
+        last = borders[-1]
+        white = on_white(picture, box, last) if self.ground == "white" and last is not None else None
+        reason = f"margin of {' in '.join(map(_name, borders))}{', white in the rest' if white else ''}"
+        return Outcome(white or picture.crop(box), f"{reason}, kept {box.left},{box.top} to {box.right},{box.bottom}")
 
-    def _inner(self, picture: Image.Image) -> tuple[Box, str] | None:
-        """Return the box within one margin and the margin's colour; None where there is no margin."""
+    def _inner(self, picture: Image.Image) -> tuple[Box, Border | None] | None:
+        """Return the box within one margin and the margin, None where it is transparent; None where there is none."""
         if min(picture.size) < self.least_side:
             return None
         factor = int(np.ceil(np.sqrt(picture.width * picture.height / _WORK_PX)))
@@ -89,12 +99,12 @@ class Margins:
             alpha = np.asarray(small.getchannel("A"))
             if np.mean(alpha <= _UNSEEN) > _CUT_OUT:  # its colours are its own
                 box = self._box(alpha > _UNSEEN, frozenset(SIDES), _LEAST_TRANSPARENT)
-                return None if box is None else (_enlarged(box, factor, picture.size), "transparency")
+                return None if box is None else (_enlarged(box, factor, picture.size), None)
         pixels = np.asarray(small.convert("RGB"))
         for border in _borders(pixels):
             box = self._box(subject(pixels, border), border.sides, self.least)
             if box is not None and not (small.mode == "RGBA" and _is_outline(box, small.size)):
-                return _enlarged(box, factor, picture.size), _name(border)
+                return _enlarged(box, factor, picture.size), border
         return None
 
     @staticmethod
@@ -143,6 +153,6 @@ def _is_outline(box: Box, size: tuple[int, int]) -> bool:
     return max(widths) <= _OUTLINE * min(size) and max(widths) - min(widths) <= max(2, 0.25 * max(widths))
 
 
-def _name(border: Border) -> str:
+def _name(border: Border | None) -> str:
     """Return the colour as it is written in reasons."""
-    return "#" + "".join(f"{round(level):02x}" for level in border.colour)
+    return "transparency" if border is None else "#" + "".join(f"{round(level):02x}" for level in border.colour)
