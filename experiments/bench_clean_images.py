@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from xret.clean import Outcome
 from xret.clean.image.margins import Margins
+from xret.clean.image.marks import Marks
 from xret.clean.image.quality import Quality
 from xret.clean.image.resize import Resize
 from xret.clean.image.watermark import Watermark
@@ -263,7 +264,9 @@ def watermark(seed: int) -> bool:
     ground = [on_colour(picture, (255, 255, 255)) for _, picture in pictures(paths) if min(picture.size) > 64]
     totals = np.zeros(3, int)  # found, wrongly found, missed
     unseen = 0
-    print(f"{'watermark':12}{'source':8}{'opacity':>8}{'planted':>9}{'found':>7}{'wrong':>7}{'still there':>12}")
+    print(
+        f"{'watermark':12}{'source':8}{'opacity':>8}{'planted':>9}{'found':>7}{'wrong':>7}{'watermark':>11}{'marks':>7}"
+    )
     for trial in range(4 * len(places)):
         place, named = places[trial % len(places)], trial < 3 * len(places)
         share, opacity = 0.5 if named else 0.25, float(rng.uniform(0.2, 0.6))
@@ -279,21 +282,40 @@ def watermark(seed: int) -> bool:
                 unseen += 1
                 continue
             rows.append((stored(with_mark if planted else picture, int(rng.integers(80, 96))), planted))
-        step = Watermark()
-        step.fit(("a shop" if named else "", picture) for picture, _ in rows[:100])
-        results = [(step(picture), planted) for picture, planted in rows[100:]]
-        found = sum(bool(o.reason) and planted for o, planted in results)
-        wrong = sum(bool(o.reason) and not planted for o, planted in results)
+        steps = learnt_from([("a shop" if named else "", picture) for picture, _ in rows[:100]])
+        results = [(steps_that_act(steps, picture), planted) for picture, planted in rows[100:]]
         number = sum(planted for _, planted in results)
+        found, wrong = (sum(bool(acting) and planted == true for acting, planted in results) for true in (True, False))
         totals += (found, wrong, number - found)
-        left = sum(not o.applied for o, _ in results)
-        print(f"{place:12}{'one' if named else 'none':8}{opacity:8.2f}{number:9}{found:7}{wrong:7}{left:12}")
+        each = [sum(name in acting and planted for acting, planted in results) for name in ("Watermark", "Marks")]
+        source = "one" if named else "none"
+        print(f"{place:12}{source:8}{opacity:8.2f}{number:9}{found:7}{wrong:7}{each[0]:11}{each[1]:7}")
     precision, recall = totals[0] / max(1, totals[0] + totals[1]), totals[0] / max(1, totals[0] + totals[2])
     print(
         f"precision {precision:.3f}, recall {recall:.3f}; {unseen} left out, where the mark changes less than 4 levels"
     )
     clean = untouched()
     return clean and bool(precision >= PRECISION_BAR and recall >= RECALL_BAR)
+
+
+def learnt_from(pictures: list[tuple[str, Image.Image]]) -> list[Marks | Watermark]:
+    """Return both steps that take marks off, each learnt from what the one before it leaves of (source, picture)."""
+    steps: list[Watermark | Marks] = []
+    for step in (Watermark(), Marks()):
+        step.fit(pictures)
+        pictures = [(source, step(picture).value or picture) for source, picture in pictures]
+        steps.append(step)
+    return steps
+
+
+def steps_that_act(steps: list[Marks | Watermark], picture: Image.Image) -> list[str]:
+    """Return the names of the steps that find something in a picture, one after the other."""
+    acting = []
+    for step in steps:
+        outcome = step(picture)
+        acting += [type(step).__name__] if outcome.reason else []
+        picture = outcome.value or picture
+    return acting
 
 
 def scaled(size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
@@ -308,9 +330,8 @@ def untouched() -> bool:
     for name, paths in (("tuxpaint", tuxpaint()), ("openmoji", openmoji(300))):
         everything = [(path.parent.name, picture) for path, picture in pictures(paths)]
         for named in (True, False):
-            step = Watermark()
-            step.fit((source if named else "", picture) for source, picture in everything)
-            number = sum(bool(step(picture).reason) for _, picture in everything)
+            steps = learnt_from([(source if named else "", picture) for source, picture in everything])
+            number = sum(bool(steps_that_act(steps, picture)) for _, picture in everything)
             print(
                 f"{name}, clean, {'sources by folder' if named else 'no source'}: {number} of {len(everything)} changed"
             )
@@ -325,11 +346,10 @@ def speed(seed: int) -> bool:
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
     files = []
-    learnt = Watermark()
     shape = mark("foot", "liberation/LiberationSans-Bold.ttf", "preview only", (256, 256))
     grounds = (Image.new("RGB", (256, 256), (int(c), 200, 180)) for c in rng.integers(60, 250, 30))
-    learnt.fit(("", marked(ground, shape, (0, 0, 0), 0.4)) for ground in grounds)
-    steps: list[Callable[[Image.Image], Outcome[Image.Image]]] = [Quality(), learnt, Margins(), Resize()]
+    learnt = learnt_from([("", marked(ground, shape, (0, 0, 0), 0.4)) for ground in grounds])
+    steps: list[Callable[[Image.Image], Outcome[Image.Image]]] = [Quality(), *learnt, Margins(), Resize()]
     for i, (_, stamp) in enumerate(pictures([tuxpaint()[j] for j in rng.permutation(len(tuxpaint()))[:60]])):
         cut = stamp.resize((512, 512))
         buffer = io.BytesIO()

@@ -166,3 +166,9 @@ def test_state_is_json_and_brings_everything_back(fitted):
 def test_a_sample_that_is_too_small_is_refused():
     with pytest.raises(ValueError, match="sample"):
         Marks(sample=3)
+
+
+@pytest.mark.parametrize(("text", "found"), [("SHOP.XY", True), ("SHO", False), ("-----", False)])
+def test_a_few_faint_pieces_of_the_inks_colour_are_no_writing(fitted, text, found):
+    taken = [fitted(marked(i, text)[0]).reason != "" for i in range(100, 110)]
+    assert sum(taken) >= 9 if found else sum(taken) <= 1

@@ -23,8 +23,8 @@ _LEAST_EDGE_PX = 60
 _LEAST_STEP = 0.3  # mean step of an overlay; the rims of things that lie in one place have less in common
 _ONE_WAY = 0.35  # share of steps that no step back beside them undoes: outlines have many, strokes few
 _OPAQUE = 0.85  # what hides so much is a drawing, not an overlay
-_PRESENT = 0.25  # of the overlay's steps
-_CLEAR = 0.1  # by which its place must be better than places beside it
+_PRESENT = 0.12  # of the overlay's steps
+_CLEAR = 0.05  # by which its place must be better than places beside it
 
 
 @dataclass(frozen=True)

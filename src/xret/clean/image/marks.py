@@ -21,6 +21,8 @@ _THIN = 0.4  # of that change, which thin strokes reach at least
 _PLAIN = 10.0  # levels of change that can be told
 _CUT_OUT = 0.005  # share of transparent pixels from which a picture has no ground
 _PASSES = 3
+# Shadows and dots may be of an ink's colour, but do not look like writing: fewest letters of a word, of several words.
+_OF_A_WORD, _OF_SEVERAL = 5, 4
 
 
 class Marks:
@@ -85,7 +87,7 @@ class Marks:
         covered = np.zeros(pixels.shape[:2], bool)
         for _ in range(_PASSES):
             mine = [one for one in faint(_small(pixels, factor)) if self._is_mark(one)]
-            if not mine:
+            if not mine or not (covered.any() or _is_writing(mine)):
                 break
             for one in mine:
                 mask = _grown(one.covered, factor, pixels.shape)
@@ -109,6 +111,12 @@ class Marks:
             if beside <= _NEAR and (abs(share - 1) * size <= _NEAR or thin):
                 return True
         return False
+
+
+def _is_writing(pieces: list[Faint]) -> bool:
+    """Return whether pieces are letters that make a word, or a few that make several."""
+    letters, words = sum(len(piece.letters) for piece in pieces), sum(len(piece.words) for piece in pieces)
+    return words > 0 and letters >= (_OF_A_WORD if words == 1 else _OF_SEVERAL)
 
 
 def _is_cut_out(picture: Image.Image) -> bool:
