@@ -105,6 +105,12 @@ def test_a_start_is_judged_and_health_knows_the_truth(xret, frozen, robust):
         assert measured[f"test/{name}"] == pytest.approx(trained[f"test/{name}"])
 
 
+def test_says_when_pairs_cannot_be_matched_anew(xret, small):
+    code, _, err = xret("train", *small, "robust=rematch", "trainer.max_epochs=1", "hydra.run.dir=run")
+    assert code == 0, err
+    assert "robust: no pair is matched anew, which needs start=cca" in Path("run/train.log").read_text()
+
+
 @pytest.mark.parametrize("robust", ["soft", "split"])
 def test_a_run_that_was_killed_believes_what_one_that_was_not_does(killed_and_whole, small, robust):
     small = [*small, f"robust={robust}", *NOISE, "trainer.max_epochs=5"]

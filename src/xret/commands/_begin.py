@@ -30,6 +30,7 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
         UserError: the closed form does not exist for these sizes.
     """
     if "_target_" not in cfg.start:
+        _unjudged(belief)
         return float(cfg.optimizer.lr)
     linear = {m: p for m, p in _projections(model).items() if isinstance(p, Linear)}
     stored = set(model.modalities) <= set(prepared.features)
@@ -39,6 +40,7 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
             "start: projections begin at random; %s has no stored vectors or no linear projection",
             " and ".join(missing),
         )
+        _unjudged(belief)
         return float(cfg.optimizer.lr)
     start: Any = build(cfg.start, "start")
     rows = prepared.rows("train")
@@ -60,6 +62,14 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
         linear[modality].begin(*(torch.from_numpy(part) for part in affine))
     log.info("start: projections begin in closed form and train at a rate of %g", start.lr)
     return float(start.lr)
+
+
+def _unjudged(belief: Belief | None) -> None:
+    """Say that pairs are not matched anew, where that was asked for and there is no start that could judge them."""
+    if belief is not None and hasattr(belief.robust, "match"):
+        log.info(
+            "robust: no pair is matched anew, which needs start=cca on stored features; they are split in training"
+        )
 
 
 def _projections(model: DualEncoder) -> dict[str, Any]:

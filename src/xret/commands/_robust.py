@@ -6,14 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 import torch
 from omegaconf import DictConfig
 
 from xret._errors import UserError
 from xret.commands._assembly import Prepared, build
 from xret.model.belief import Belief, pair_losses
-from xret.robust.rematch import Rematch
 from xret.start.crossfit import held_out, scores_across
 
 log = logging.getLogger(__name__)
@@ -67,7 +65,7 @@ def judged(
         return {}
     row = torch.from_numpy(prepared.rows("train"))
     groups = prepared.manifest.group_ids()[row.numpy()]
-    judge = _rematched if isinstance(belief.robust, Rematch) else _weighed
+    judge = _rematched if hasattr(belief.robust, "match") else _weighed
     known = judge(cfg, start, belief.robust, pairs, groups, row)
     found = {name: float(value) for name, value in belief.report().items()}
     log.info("start: pairs judged by others: %s", ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
@@ -80,6 +78,8 @@ def repeated(known: Mapping[str, Any], times: int) -> dict[str, Any]:
     if "weight" in known:
         found["weight"] = np.tile(known["weight"], times)
     if "plan" in known:
+        import scipy.sparse
+
         found["plan"] = scipy.sparse.block_diag([known["plan"]] * times, format="csr")
     return found
 
@@ -109,12 +109,14 @@ def _weighed(
 def _rematched(
     cfg: DictConfig,
     start: Any,  # noqa: ANN401
-    robust: Rematch,
+    robust: Any,  # noqa: ANN401 - a scheme that matches
     pairs: Mapping[str, np.ndarray],
     groups: np.ndarray,
     row: torch.Tensor,
 ) -> dict[str, Any]:
     """Judge pairs and match the doubted ones anew, and return the plan."""
+    import scipy.sparse
+
     judge = replace(start, strength=robust.start_strength)
     plan = scipy.sparse.eye_array(len(row), format="csr")
     for number in range(robust.start_rounds):

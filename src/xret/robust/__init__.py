@@ -7,6 +7,8 @@ It is fed the loss of single pairs and gives back weights, by which everything t
     robust.renew(epoch)            before the first step of an epoch
     robust.judge(row, loss)        before training, with losses of models that never saw these pairs
     robust.weight()                -> (R,) float, in [0, 1]: what each row weighs now
+    robust.match(scores, groups, rng) -> weight, plan
+                                   in place of judge, of a scheme that has it; see `xret.robust.rematch.Rematch`
     robust.doubted()               -> (R,) bool: the rows that are taken for mismatched
     robust.known                   (R,) bool: the rows there is a verdict on
 
@@ -19,5 +21,6 @@ All of them hold to this:
 - A row without a verdict weighs like any other.
 - No gradient flows through a weight.
 - ``start_rounds`` and ``start_folds`` say how a start in closed form is protected: each fold of the pairs is judged by
-  a start fitted on the others, that many times, each time with the weights of the last.
+  a start fitted on the others, that many times, each time with the weights of the last, or with the plan. A scheme that
+  matches says by ``start_repeats`` and ``start_strength`` how often the pairs are cut and how strong those starts are.
 """

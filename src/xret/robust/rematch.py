@@ -23,7 +23,8 @@ class Rematch(Split):
     is the weight w of a pair; the ratio is fitted such that it never rises with the score. What is left, 1 - w of each
     row, goes to other rows: entries of the plan are proportional to the odds that two halves belong together, from two
     normal distributions with the moments of the true and the false pairs, such that each row and column sums to one.
-    The start is fitted on that plan, judges again, and so on. In training pairs keep the weights of the last verdict.
+    The start is fitted on that plan, judges again, and so on. In training, pairs keep the weights of the last verdict
+    until the warm-up is over and are split then, as they are by `Split` where there is no start in closed form.
 
     Source: the false ones as a known null, Efron 2004, Large-scale simultaneous hypothesis testing, JASA 99 (sec. 3);
     scores relative to those of neighbours, CSLS, Conneau et al. 2018, https://arxiv.org/abs/1710.04087 (sec. 2.3); the

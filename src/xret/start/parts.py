@@ -55,10 +55,12 @@ def maps_of_parts(
             raise ValueError(f"start=cca needs items that have the part {part}, and no training pair has one")
         levels[part] = standardised(x[present[part]], None if share is None else share[present[part]])
     whole = [_spread(levels[part][0], present[part]) for part in parts]
-    partner = y if plan is None else np.asarray(plan.T @ y)
+    partner = None if plan is None else np.asarray(plan.T @ y)
     _, right, correlations = directions(np.concatenate(whole, axis=1), y, start.strength, dim, partner)
     roots = np.sqrt(correlations)
-    towards = partner @ np.where(correlations > NOTHING, right / np.maximum(roots, NOTHING), 0)  # (N, K)
+    towards = (y if partner is None else partner) @ np.where(
+        correlations > NOTHING, right / np.maximum(roots, NOTHING), 0
+    )  # (N, K)
     maps = {}
     for part, (level, mean, scale) in levels.items():
         found = ridge(torch.from_numpy(level), torch.from_numpy(towards[present[part]]), start.strength)

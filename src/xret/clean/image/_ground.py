@@ -41,9 +41,12 @@ def on_white(picture: Image.Image, box: tuple[int, int, int, int], border: Borde
     within = np.s_[top : top + box[3] - box[1], left : left + box[2] - box[0]]
     colours: Pixels = pixels[..., :3]
     ground = _ground(colours, border)
-    if not ground[within].any() or _is_pale(colours, ground):
+    if not ground[within].any():
         return None
-    colours[:] = _remixed(colours.astype(np.float32), np.array(border.colour, np.float32), ground)
+    far = opencv().distanceTransform((~ground).astype(np.uint8), opencv().DIST_L2, 3)
+    if _is_pale(colours, far):
+        return None
+    colours[:] = _remixed(colours.astype(np.float32), np.array(border.colour, np.float32), far)
     return Image.fromarray(np.ascontiguousarray(pixels[within]), picture.mode)
 
 
@@ -59,32 +62,30 @@ def _ground(colours: Pixels, border: Border) -> NDArray[np.bool_]:
     return ground
 
 
-def _is_pale(colours: Pixels, ground: NDArray[np.bool_]) -> bool:
+def _is_pale(colours: Pixels, far: NDArray[np.float32]) -> bool:
     """Return whether most of what lies beside the ground, behind the mixed pixels, is nearly white."""
-    far = opencv().distanceTransform((~ground).astype(np.uint8), opencv().DIST_L2, 3)
     edge = colours[(far > _EDGE_PX) & (far <= _EDGE_PX + _SOLID_PX)]
     return bool(len(edge) and np.mean(edge.min(axis=1) >= _PALE) > 0.5)
 
 
 def _remixed(
-    colours: NDArray[np.float32], ground: NDArray[np.float32], where: NDArray[np.bool_]
+    colours: NDArray[np.float32], ground: NDArray[np.float32], far: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return colours (H, W, 3) on white, given those of a ground (3,) and where it shows (H, W)."""
+    """Return colours (H, W, 3) on white, given the ground's (3,) and how far from it a pixel is (H, W), 0 within."""
     cv2 = opencv()
-    far = cv2.distanceTransform((~where).astype(np.uint8), cv2.DIST_L2, 3)
     solid = far > _EDGE_PX
-    cover = (~where).astype(np.float32)
+    cover = (far > 0).astype(np.float32)
     if solid.any():
         distance, nearest = cv2.distanceTransformWithLabels(
             (~solid).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
         )
         own = np.zeros((nearest.max() + 1, 3), np.float32)
         own[nearest[solid]] = colours[solid]
-        edge = ~where & ~solid & (distance <= _SOLID_PX)
+        edge = (far > 0) & ~solid & (distance <= _SOLID_PX)
         towards, away = own[nearest[edge]] - ground, colours[edge] - ground
         length = (towards**2).sum(axis=1)
         share = np.clip((towards * away).sum(axis=1) / np.maximum(length, 1), 0, 1)
         cover[edge] = np.where(length > _APART**2, share, 1)
     mixed: NDArray[np.float32] = np.clip(colours + (1 - cover[..., None]) * (255 - ground), 0, 255).round()
-    mixed[where] = 255
+    mixed[far == 0] = 255
     return mixed
