@@ -67,9 +67,7 @@ def begin(cfg: DictConfig, model: DualEncoder, prepared: Prepared, belief: Belie
 def _unjudged(belief: Belief | None) -> None:
     """Say that pairs are not matched anew, where that was asked for and there is no start that could judge them."""
     if belief is not None and hasattr(belief.robust, "match"):
-        log.info(
-            "robust: no pair is matched anew, which needs start=cca on stored features; they are split in training"
-        )
+        log.info("robust: no pair is matched anew, which needs start=cca on stored features; training splits them")
 
 
 def _projections(model: DualEncoder) -> dict[str, Any]:

@@ -172,3 +172,17 @@ def test_a_sample_that_is_too_small_is_refused():
 def test_a_few_faint_pieces_of_the_inks_colour_are_no_writing(fitted, text, found):
     taken = [fitted(marked(i, text)[0]).reason != "" for i in range(100, 110)]
     assert sum(taken) >= 9 if found else sum(taken) <= 1
+
+
+def test_letters_that_stand_apart_are_no_writing(fitted):
+    taken = 0
+    for i in range(100, 110):
+        picture, _ = scene(i)
+        mask = Image.new("L", picture.size, 0)
+        for k, letter in enumerate("SHOPXY"):
+            at = (12 + (k % 3) * 75, 145 + (k // 3) * 40)
+            ImageDraw.Draw(mask).text(at, letter, fill=255, font=ImageFont.load_default(22))
+        over = Image.new("RGB", picture.size, (INK,) * 3)
+        picture = Image.composite(over, picture, mask.point(lambda level: round(level * OPACITY)))
+        taken += fitted(picture).reason != ""
+    assert taken <= 1
