@@ -13,7 +13,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 log = logging.getLogger("xret.study")
 
@@ -23,7 +23,7 @@ class StudyConf:
     """Settings of the sweeper.
 
     Attributes:
-        variants: name -> overrides that belong together; none: only ``params`` vary.
+        variants: name -> overrides that belong together; none: only ``params`` vary. ``${seed}`` in them is the run's own.
         params: key -> values, in Hydra's sweep syntax; their product with the variants is run.
         max_batch_size: jobs given to the launcher at a time; null: all.
     """
@@ -53,6 +53,8 @@ class StudySweeper(BasicSweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra hands over."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        told = config.hydra.sweeper.get("variants")  # the constructor's are resolved, which is for the runs to do
+        self.variants = OmegaConf.to_container(told, resolve=False) if told else self.variants
 
     def sweep(self, arguments: list[str]) -> Any:  # noqa: ANN401 - Hydra's own type
         """Run all jobs; return what they returned, by batch.
