@@ -82,8 +82,8 @@ def real_sweep(conf, tmp_path, monkeypatch):
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
 
-    def run(task, *arguments):
-        monkeypatch.setattr(sys, "argv", ["app", "-m", "hydra/sweeper=optuna", *arguments])
+    def run(task, *arguments, sweeper="optuna"):
+        monkeypatch.setattr(sys, "argv", ["app", "-m", f"hydra/sweeper={sweeper}", *arguments])
         GlobalHydra.instance().clear()
 
         def job(cfg):

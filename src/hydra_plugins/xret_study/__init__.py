@@ -7,7 +7,7 @@ import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
@@ -23,7 +23,8 @@ class StudyConf:
     """Settings of the sweeper.
 
     Attributes:
-        variants: name -> overrides that belong together; none: only ``params`` vary. ``${seed}`` in them is the run's own.
+        variants: name -> overrides that belong together; none: only ``params`` vary. ``${seed}`` there
+            is the run's own.
         params: key -> values, in Hydra's sweep syntax; their product with the variants is run.
         max_batch_size: jobs given to the launcher at a time; null: all.
     """
@@ -53,8 +54,8 @@ class StudySweeper(BasicSweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra hands over."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        told = config.hydra.sweeper.get("variants")  # the constructor's are resolved, which is for the runs to do
-        self.variants = OmegaConf.to_container(told, resolve=False) if told else self.variants
+        if told := config.hydra.sweeper.get("variants"):  # the constructor's are resolved, which is for the runs to do
+            self.variants = cast("dict[str, list[str]]", OmegaConf.to_container(told, resolve=False))
 
     def sweep(self, arguments: list[str]) -> Any:  # noqa: ANN401 - Hydra's own type
         """Run all jobs; return what they returned, by batch.
