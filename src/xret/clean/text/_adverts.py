@@ -12,15 +12,16 @@ _SENTENCE = re.compile(r"[.!?][)\"']?\s")
 _LIGHT = re.compile(r"[,(\[\"]")
 _JOINT = {"strong": 1.5, "sentence": 1.0, "light": 0.5, "none": -2.5}  # what speaks for a cut between two words
 _CAPITAL = 2.0  # more for a capital in the middle of a caption, with which an advert may begin ...
-_OPENS = 3.5  # ... and for an article with a capital, with which the caption may: "Photo of A dog"
-_AT_THE_END = 4.0  # less for an advert whose outermost word is content
+_OPENS = 6.0  # ... and for an article with a capital, with which the caption may: "Photo of A dog"
+_AT_THE_END = 2.0  # less for an advert whose outermost word is content
 _WITHIN = {"capitals": -2.0, "capital": -3.0, "none": -5.0}  # what an advert within a caption must make up for
 _SOFT, _SEGMENT = -2.0, 6  # of content in so short a piece that punctuation sets off on its own: "- voucher inside"
 _ALONE = 5.0  # that a single word of trade must speak for promotion
 _AGAIN = 2.0  # by which another cut of the same caption may be less certain
 _CUTS = 4
 _LOOK_BACK = 4  # words before a run in which its sentence may begin
-_CREDIT = 3.5  # of "by" and of an unknown name at the end; of such a name before a caption
+_CREDIT = 3.5  # of an unknown name at the end and of "by" before it, of one behind a bar; of one before a caption
+_OF_NAMES = ("by", "at", "from", "on", "via")
 _ARTICLES = ("a", "an", "the")
 
 
@@ -54,7 +55,7 @@ def _cut(caption: str, words: Words, certainty: float, *, again: bool) -> tuple[
     if len(seen) < 2:
         return None
     content = [words.is_content(token) for token in seen]
-    weights = _weights(seen, words)
+    weights = _weights(caption, seen, words)
     runs = [*_behind(caption, seen, weights, content), *_before(caption, seen, weights, content)]
     runs += _within(caption, seen, weights, content)
     sure = [run for run in runs if run.certainty >= certainty - _AGAIN * (again and run.set_off)]
@@ -65,16 +66,20 @@ def _cut(caption: str, words: Words, certainty: float, *, again: bool) -> tuple[
     return None
 
 
-def _weights(seen: list[Token], words: Words) -> list[float]:
+def _weights(caption: str, seen: list[Token], words: Words) -> list[float]:
     """Return what each token speaks for; a word that is said again speaks for nothing more."""
-    weights, said = [], set()
+    weights, said, before = [], set(), ""
     for token in seen:
-        weight = words.weight(token)
+        weight = words.weight(token, before)
         weights.append(min(weight, 0.0) if token.text in said else weight)
         said.add(token.text)
+        before = token.text
     first, last = seen[0], seen[-1]
-    if last.kind == "word" and last.capital and seen[-2].text == "by" and words.is_unknown(last.text):
-        weights[-2:] = [_CREDIT, _CREDIT]
+    if last.kind == "word" and last.capital and words.is_unknown(last.text):
+        if seen[-2].text in _OF_NAMES:
+            weights[-2:] = [_CREDIT, _CREDIT]
+        elif _STRONG.search(caption[seen[-2].end : last.start]):
+            weights[-1] = _CREDIT
     opens = len(seen) > 2 and seen[1].capital and seen[1].text in _ARTICLES and not seen[2].capital
     if opens and first.kind == "word" and words.is_unknown(first.text):
         weights[0] = _CREDIT

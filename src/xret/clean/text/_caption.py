@@ -10,7 +10,7 @@ from xret.clean import Outcome
 TOO_LONG = 50_000  # characters; longer texts are no captions: they are left to the step `length`
 
 HAN = "\u3400-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[^\W_{HAN}]+|[{HAN}]")
+_WORD = re.compile(rf"[^\W_{HAN}]+(?:['\u2019][^\W_{HAN}]+)*|[{HAN}]")
 _SPACES = re.compile(r"\s+")
 STOP = frozenset([
     "a", "an", "the", "this", "that", "these", "those", "of", "for", "with", "and", "or", "in", "on", "at",
@@ -45,12 +45,16 @@ class Word(NamedTuple):
 
 def words(text: str) -> list[Word]:
     """Return the words of a text; each Chinese character is one."""
-    return [Word(m[0].casefold(), m.start(), m.end()) for m in _WORD.finditer(text)]
+    return [Word(_plain(m[0]), m.start(), m.end()) for m in _WORD.finditer(text)]
 
 
 def plain_words(text: str) -> list[str]:
     """Return the words alone, in lower case."""
-    return [word.casefold() for word in _WORD.findall(text)]
+    return [_plain(word) for word in _WORD.findall(text)]
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("\u2019", "'")
 
 
 def has_content(text: str) -> bool:

@@ -1,9 +1,11 @@
 """How much words speak for promotion."""
 
 import functools
+import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -29,18 +31,21 @@ _KINDS = {  # in the order in which they are tried -> the pattern, and what one 
     "year": (r"20[0-3]\d(?!\w)", 0.5),
     "number": (r"\d+(?:[.,]\d+)*", 0.0),
     "han": (rf"[{HAN}]+", -9.0),
-    "word": (r"[^\W\d_]+", 0.0),
+    "word": (r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*", 0.0),
     "other": (r"\w+", -1.0),
 }
 _TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, (pattern, _) in _KINDS.items()), re.IGNORECASE)
+_PLACE = re.compile(r"\{\w+\}")  # of a caption, a number or a name in wording that is known
 _FOREIGN = 6.0  # of Chinese in captions that hardly have any
 _MOST = 6.0  # that a word can speak for promotion
 _UNKNOWN = 3.0  # the same for a word that the dictionary does not know, or one of two letters: UK, TV
-_STOP = 2.0  # the same for a function word: our, your
+_STOP = 3.0  # the same for a function word: our, your
 _COMMON, _RARE, _NAME = -5.0, -3.0, -0.5  # of what are no words of trade: common words, rare ones, unknown names
 _COMMON_COUNT = 1000  # occurrences in the dictionary
 _UNSEEN = 50  # occurrences that a word is taken to have beside those in the dictionary
-_LISTED = 0.5  # of a word of trade, in occurrences in phrases
+_BACKOFF = 2.0  # phrases by which what follows a word is still told by the words alone
+_DISCOUNT = 0.75  # of what is seen in phrases: words seen once are mostly chance
+_LISTED = 1.25  # of a word of trade, in occurrences in phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ def tokens(caption: str) -> list[Token]:
     """Return the tokens of a caption."""
     shouted = caption.isupper()
     return [
-        Token(str(m.lastgroup), m[0].casefold(), m.start(), m.end(), m[0][0].isupper() and not shouted)
+        Token(str(m.lastgroup), m[0].casefold().replace("\u2019", "'"), m.start(), m.end(), m[0][0].isupper() and not shouted)
         for m in _TOKEN.finditer(caption)
     ]
 
@@ -84,12 +89,17 @@ class Words:
         UserError: the package pyspellchecker is not installed.
     """
 
-    def __init__(self, phrases: Iterable[Iterable[str]]) -> None:
+    def __init__(self, phrases: Iterable[Sequence[str]]) -> None:
         counts: dict[str, float] = dict.fromkeys(_listed(), _LISTED)
-        for word in (word for phrase in phrases for word in set(phrase)):
-            counts[word] = counts.get(word, 0.0) + 1
+        self._followed, pairs = Counter[str](), Counter[tuple[str, str]]()
+        for phrase in phrases:
+            for word in set(phrase):
+                counts[word] = counts.get(word, 0.0) + 1
+            pairs.update(set(itertools.pairwise(phrase)))
+            self._followed.update(set(phrase[:-1]))
         size = sum(counts.values())
-        self._trade = {word: count / size for word, count in counts.items() if word.isalpha()}
+        self._trade = {word: (count - _DISCOUNT) / size for word, count in counts.items() if word[0].isalpha()}
+        self._pairs = {pair: count / (self._followed[pair[0]] + _BACKOFF) for pair, count in pairs.items()}
         self._english, self._total = _frequencies()
         self.learn({}, foreign=False)
 
@@ -102,8 +112,13 @@ class Words:
         """
         self.content, self.foreign = dict(content), foreign
 
-    def weight(self, token: Token) -> float:
-        """Return what a token speaks for promotion, in nats; below 0: for content."""
+    def weight(self, token: Token, before: str = "") -> float:
+        """Return what a token speaks for promotion, in nats; below 0: for content.
+
+        Args:
+            token: of a caption.
+            before: text of the token before it.
+        """
         if token.kind == "han" and self.foreign:
             return _FOREIGN
         if token.kind != "word":
@@ -112,7 +127,9 @@ class Words:
         seen = self._english.get(word, 0)
         if word in self._trade:
             usual = max((seen + _UNSEEN) / self._total, self.content.get(word, 0.0))
-            weight = math.log(self._trade[word] / usual)
+            share = _BACKOFF / (self._followed[before] + _BACKOFF)  # of it: what the word is without the one before
+            trade = max(self._trade[word], self._pairs.get((before, word), 0.0) + share * self._trade[word])
+            weight = math.log(trade / usual)
             if word in STOP:
                 return min(max(weight, 0.0), _STOP)
             return min(max(weight, _COMMON), _MOST if seen and len(word) > 2 else _UNKNOWN)
@@ -129,6 +146,14 @@ class Words:
     def is_content(self, token: Token) -> bool:
         """Tell whether a token says what there is to see."""
         return token.kind in ("word", "han") and token.text not in STOP and self.weight(token) < _NAME
+
+
+@functools.cache
+def wording() -> tuple[tuple[str, ...], ...]:
+    """Return what shops, stock sites and posts write around captions, in words."""
+    text = (files("xret.clean.text") / "data/adverts_en.txt").read_text(encoding="utf-8")
+    pieces = (piece for line in text.splitlines() if line[:1] != "#" for piece in _PLACE.split(line))
+    return tuple(said for piece in pieces if (said := tuple(token.text for token in tokens(piece) if token.kind == "word")))
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import Any
 from xret.clean import Outcome
 from xret.clean.text._adverts import without_adverts
 from xret.clean.text._caption import outcome, plain_words
-from xret.clean.text._trade import Words, tokens
+from xret.clean.text._trade import Words, tokens, wording
 from xret.clean.text.phrases import shipped
 
 _MOST_CHARACTERS = 2000  # a longer text is no caption
@@ -48,7 +48,7 @@ class Advert:
         if not 0 < min_share <= 1:
             raise ValueError(f"min_share must be in (0, 1], got {min_share}")
         self.certainty, self.min_share = certainty, min_share
-        self._words = Words(map(plain_words, shipped("en")))
+        self._words = Words([*map(plain_words, shipped("en")), *wording()])
         self._found = False
 
     def fit(self, values: Iterable[tuple[str, str]]) -> None:
