@@ -159,6 +159,24 @@ def test_a_stamp_on_many_captions_goes_with_the_word_at_the_other_end(english, s
     assert len(wrong) <= len(captions) / 200, wrong[:5]
 
 
+@pytest.mark.parametrize("share", [0.02, 0.1])
+@pytest.mark.parametrize(
+    "stamp", ["Rent {} by the day", "Here\u2019s {} in all its glory", "We think that {} is for you"]
+)
+def test_a_phrase_of_common_words_around_captions_is_found_though_few_have_it(english, stamp, share):
+    captions = stamped(english, share, stamp)
+    step = Boilerplate()
+    step.fit(("", caption) for caption in captions)
+    wrong = [(b, step(b).value) for b, a in zip(captions, dict.fromkeys(english), strict=True) if step(b).value != a]
+    assert len(wrong) <= len(captions) / 1000, wrong[:5]
+
+
+def test_what_begins_and_ends_captions_of_one_kind_is_no_stamp():
+    others = [f"a {thing} number {i}" for i in range(100) for thing in ("dog", "cat", "cow")]
+    letters = [f"the sign for the letter {chr(97 + i)} in sign language" for i in range(26)]
+    assert not stamps([tuple(c.split()) for c in others + letters], 16, 10)
+
+
 def test_a_phrase_of_words_that_stand_elsewhere_too_is_no_stamp():
     things = [f"thing{i} kind{i % 7}" for i in range(300)]
     captions = [f"{t} with red hat" if i % 5 == 0 else f"{t} red with a hat" for i, t in enumerate(things)]

@@ -7,16 +7,16 @@ from typing import NamedTuple
 from xret.clean.text._caption import STOP, cut_out, has_content
 from xret.clean.text._trade import Token, Words, tokens
 
-_STRONG = re.compile(r"[|/:;*~_=<>\u2013\u2014\u2022\u2192\n]|\s-+\s")
+_STRONG = re.compile(r"[|/:;*~_=<>\u2013\u2014\u2022\u2192\u00b7\u00bb\n]|\s-+\s")
 _SENTENCE = re.compile(r"[.!?][)\"']?\s")
 _LIGHT = re.compile(r"[,(\[\"]")
 _JOINT = {"strong": 1.5, "sentence": 1.0, "light": 0.5, "none": -2.5}  # what speaks for a cut between two words
 _CAPITAL = 2.0  # more for a capital in the middle of a caption, with which an advert may begin ...
 _OPENS = 6.0  # ... and for an article with a capital, with which the caption may: "Photo of A dog"
 _AT_THE_END = 2.0  # less for an advert whose outermost word is content
-_WITHIN = {"capitals": -2.0, "capital": -3.0, "none": -5.0}  # what an advert within a caption must make up for
+_WITHIN = {"capitals": -1.5, "capital": -3.0, "none": -5.0}  # what an advert within a caption must make up for
 _SOFT, _SEGMENT = -2.0, 6  # of content in so short a piece that punctuation sets off on its own: "- voucher inside"
-_ALONE = 5.0  # that a single word of trade must speak for promotion
+_ALONE = 6.5  # that a single word of trade must speak for promotion
 _AGAIN = 2.0  # by which another cut of the same caption may be less certain
 _CUTS = 4
 _LOOK_BACK = 4  # words before a run in which its sentence may begin
@@ -59,7 +59,7 @@ def _cut(caption: str, words: Words, certainty: float, *, again: bool) -> tuple[
     runs = [*_behind(caption, seen, weights, content), *_before(caption, seen, weights, content)]
     runs += _within(caption, seen, weights, content)
     sure = [run for run in runs if run.certainty >= certainty - _AGAIN * (again and run.set_off)]
-    for run in sorted(sure, key=lambda run: -run.rank):
+    for run in sorted(sure, key=lambda run: (-run.rank, run.start - run.end)):
         shorter = cut_out(caption, run.start, run.end)
         if has_content(shorter):
             return shorter, caption[run.start : run.end].strip(), run.set_off or caption[run.start].isupper()
@@ -76,7 +76,7 @@ def _weights(caption: str, seen: list[Token], words: Words) -> list[float]:
         before = token.text
     first, last = seen[0], seen[-1]
     if last.kind == "word" and last.capital and words.is_unknown(last.text):
-        if seen[-2].text in _OF_NAMES:
+        if seen[-2].text in _OF_NAMES or seen[-2].kind in ("year", "rights"):
             weights[-2:] = [_CREDIT, _CREDIT]
         elif _STRONG.search(caption[seen[-2].end : last.start]):
             weights[-1] = _CREDIT
