@@ -22,10 +22,10 @@ class Advert:
 
     Each token speaks for promotion or for content, by the logarithm of how much likelier it is there: words by the
     lists of phrases, wording and words of trade on the one side, English and the captions themselves on the other;
-    links, prices, codes, hashtags by their kind. A run of tokens before, behind or within the content is cut where their sum,
-    and the punctuation or the capital that sets it off, reach a bound. Words that the training captions have beside
-    their promotion count for less, which is found in rounds. An article stays with its caption, and so does the last
-    content.
+    links, prices, codes, hashtags by their kind. A run of tokens before, behind or within the content is cut where
+    their sum, and the punctuation or the capital that sets it off, reach a bound. Words that the training captions
+    have beside their promotion count for less, which is found in rounds. An article stays with its caption, and so
+    does the last content.
 
     Nothing is cut unless `fit` finds promotion that a capital or punctuation sets off on an unusual share of the
     captions: data without it stay as they are.
