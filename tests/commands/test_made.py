@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from xret.commands._made import _code
+
 pytestmark = pytest.mark.slow
 
 DIRT = ("dirt=captions", "dirt.captions.boilerplate=1", "dirt.captions.html=1")
@@ -79,3 +81,15 @@ def test_cache_lists_and_clears_what_was_made(xret, small):
     assert folder.name[:12] in out
     assert xret("cache", "action=clear")[0] == 0
     assert not made()
+
+
+def test_changed_code_makes_data_again(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    module = tmp_path / "ours_of_this_test.py"
+    module.write_text("first")
+    settings = {"text": {"mine": {"_target_": "ours_of_this_test.Mine"}, "gone": {"_target_": "no_such_module.Step"}}}
+    before = _code("clean", settings)
+    assert before == _code("clean", settings)
+    assert before not in (_code("dirt", settings), _code("clean", {}))
+    module.write_text("second")
+    assert _code("clean", settings) != before

@@ -5,8 +5,10 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 def load(cfg: DictConfig, unpaired: bool = False) -> Manifest:
     """Return the rows that ``data``, ``limit``, ``dirt`` and ``clean`` ask for.
 
-    What is dirtied or cleaned is a folder beside the stored features; runs that want the same share it.
+    What is dirtied or cleaned is a folder beside the stored features; runs that want the same, of the same code, share it.
 
     Args:
         cfg: with these keys.
@@ -54,7 +56,8 @@ def _made(
 ) -> Manifest:
     """Return what one stage makes of a manifest; it is made where no run has made it before."""
     settings = OmegaConf.to_container(cfg[name], resolve=True)
-    key = hashlib.sha256(json.dumps([__version__, name, settings, manifest.digest()]).encode()).hexdigest()[:32]
+    told = [__version__, name, settings, _code(name, settings), manifest.digest()]
+    key = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
     folder = made(feature_cache(cfg).root) / key
     with locked(folder.with_suffix(".lock")):
         if not folder.exists():
@@ -68,6 +71,34 @@ def _made(
     log.info("%s: %s", name, folder)
     found = Table(str(folder / "pairs.csv")).load()
     return Manifest(manifest.name, found.rows, (*manifest.rejected, *found.rejected), found.root, manifest.licence)
+
+
+def _code(name: str, settings: Any) -> str:  # noqa: ANN401 - a node of a config
+    """Return a digest of the code and lists behind a stage, and of components that others wrote for it."""
+    top = Path(__file__).parents[1]
+    files = {file for file in (top / name).rglob("*") if file.is_file() and file.suffix != ".pyc"}
+    files |= {file for file in (top / "commands").glob(f"_{name}*.py")}
+    for target in _targets(settings):
+        try:
+            spec = find_spec(target.rpartition(".")[0])
+        except (ImportError, ValueError):  # said where it is built
+            continue
+        if spec and spec.origin and Path(spec.origin).is_file():
+            files.add(Path(spec.origin))
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _targets(node: Any) -> Iterator[str]:  # noqa: ANN401 - a node of a config
+    """Yield the class paths in a config."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "_target_":
+                yield str(value)
+            else:
+                yield from _targets(value)
 
 
 def _dirty(cfg: DictConfig, manifest: Manifest, folder: Path) -> None:

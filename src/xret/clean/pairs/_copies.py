@@ -12,19 +12,19 @@ import faiss
 import numpy as np
 
 from xret.clean.pairs import THUMBNAIL_PX, Pairs
-from xret.clean.pairs._alignment import Floats, by_profile, by_search, difference, refined, sampling, soft
+from xret.clean.pairs._alignment import Floats, as_it_is, by_profile, by_search, difference, refined, sampling, soft
 
 _TO_LUMA = np.array([[0.299, -0.169, 0.5], [0.587, -0.331, -0.419], [0.114, 0.5, -0.081]], np.float32)
 _SHAPE = (THUMBNAIL_PX, THUMBNAIL_PX, 3)
 _VIEWS = (1.0, 0.95, 0.89)  # share of the side that is looked at
 _NEIGHBOURS = 6
-_FAR = 28**2 * 64  # squared distance of descriptors beyond which no copy was seen: 28 levels at each of 8 x 8 points
+_FAR = 34**2 * 64  # squared distance of descriptors beyond which no copy was seen: 34 levels at each of 8 x 8 points
 _BLANK = 1.0  # levels: what varies by less shows nothing that could be told again
 _MANY = 20_000  # pictures; with more, neighbours are searched in cells
 _CHUNK = 128
 _WIDTH = 192  # of a descriptor
-_UNLIKE = 11.0, 15.0  # levels left over after a few steps at 16 and at 32 px, beyond both of which no copy was seen
-_UNLIKE_STILL = 14.0  # the same after six steps of refinement
+_UNLIKE = 16.0, 18.5  # levels left over after a few steps at 16 and at 32 px, beyond both of which no copy was seen
+_UNLIKE_STILL = 17.0  # the same after six steps of refinement
 _DOUBTFUL = 7.0  # times the largest difference of copies: what is so far off is not looked at again
 _NEAR = 60.0  # levels of difference beyond which the full size brings no copy to light
 
@@ -159,8 +159,7 @@ def _verified(spool: _Spool, chunk: list[tuple[int, int, bool]], most: float) ->
     turned = np.array([mirrored for *_, mirrored in chunk])
     a, b = spool.take(first for first, *_ in chunk), spool.take(second for _, second, _ in chunk)
     b[turned] = b[turned, :, ::-1]
-    as_they_are = np.tile(np.array([1, 0, 1, 0], np.float32), (len(chunk), 1))
-    rest = difference(a, b, as_they_are, 4)
+    rest = difference(a, b, as_it_is(len(chunk)), 4)
     for one, other in ((a, b), (b, a)):  # a cut-out is found best in the picture that it was cut from
         left = np.flatnonzero(rest >= most)
         rest[left] = np.minimum(rest[left], _difference(one[left], other[left], most))
@@ -184,7 +183,7 @@ def _difference(a: Floats, b: Floats, most: float) -> Floats:
 def _least(a: Floats, b: Floats) -> Floats:
     """Return the least difference over several ways of laying pictures over each other."""
     a32, b32 = soft(a, 2), soft(b, 2)
-    tries = [refined(a32, b32, start, 6) for start in (by_profile(a32, b32), by_search(a32, b32))]
+    tries = [refined(a32, b32, start, 6) for start in (by_profile(a32, b32), by_search(a32, b32), as_it_is(len(a)))]
     best = np.argmin([error for _, error in tries], 0)
     at = np.stack([found for found, _ in tries])[best, np.arange(len(a))]
     rest = difference(a, b, at, 4)
