@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 def load(cfg: DictConfig, unpaired: bool = False) -> Manifest:
     """Return the rows that ``data``, ``limit``, ``dirt`` and ``clean`` ask for.
 
-    What is dirtied or cleaned is a folder beside the stored features; runs that want the same, of the same code, share it.
+    What is dirtied or cleaned is a folder beside the stored features; runs that want the same share it, as long as the
+    code that made it is the same.
 
     Args:
         cfg: with these keys.
@@ -77,7 +78,7 @@ def _code(name: str, settings: Any) -> str:  # noqa: ANN401 - a node of a config
     """Return a digest of the code and lists behind a stage, and of components that others wrote for it."""
     top = Path(__file__).parents[1]
     files = {file for file in (top / name).rglob("*") if file.is_file() and file.suffix != ".pyc"}
-    files |= {file for file in (top / "commands").glob(f"_{name}*.py")}
+    files |= set((top / "commands").glob(f"_{name}*.py"))
     for target in _targets(settings):
         try:
             spec = find_spec(target.rpartition(".")[0])
