@@ -70,6 +70,18 @@ def test_a_photograph_within_a_margin_stays_as_it_is():
     assert np.array_equal(outcome.value, pixels)
 
 
+def test_noise_of_a_large_picture_leaves_no_specks():
+    pixels = np.asarray(
+        disc(RED, size=1600, smooth=1), np.float32
+    )  # it is looked at in a smaller copy, with less noise
+    noisy = Image.fromarray(
+        (pixels + np.random.default_rng(0).normal(0, 4, pixels.shape)).clip(0, 255).astype(np.uint8)
+    )
+    outcome = Margins()(noisy)
+    assert ", white in the rest, kept" in outcome.reason
+    assert (np.asarray(outcome.value)[:100, :100] == 255).all()
+
+
 def test_opacity_stays():
     picture = disc(RED).convert("RGBA")
     outcome = cleaned(picture)

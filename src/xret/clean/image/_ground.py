@@ -1,5 +1,7 @@
 """The ground that a subject stands on, within its margins: made white."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -40,7 +42,9 @@ def on_white(picture: Image.Image, box: tuple[int, int, int, int], border: Borde
     left, top = box[0] - wider[0], box[1] - wider[1]
     within = np.s_[top : top + box[3] - box[1], left : left + box[2] - box[0]]
     colours: Pixels = pixels[..., :3]
-    ground = _ground(colours, border)
+    beside = np.ones(pixels.shape[:2], bool)
+    beside[within] = False
+    ground = _ground(colours, replace(border, noise=max(border.noise, _noise(colours[beside], border))))
     if not ground[within].any():
         return None
     far = opencv().distanceTransform((~ground).astype(np.uint8), opencv().DIST_L2, 3)
@@ -48,6 +52,12 @@ def on_white(picture: Image.Image, box: tuple[int, int, int, int], border: Borde
         return None
     colours[:] = _remixed(colours.astype(np.float32), np.array(border.colour, np.float32), far)
     return Image.fromarray(np.ascontiguousarray(pixels[within]), picture.mode)
+
+
+def _noise(beside: Pixels, border: Border) -> float:
+    """Return the deviation of the margin's pixels (P, 3), told by their median; a smaller copy has less than these."""
+    away = np.abs(beside - np.array(border.colour, np.float32))
+    return 1.48 * float(np.median(away, axis=0).max()) if len(away) else 0.0
 
 
 def _ground(colours: Pixels, border: Border) -> NDArray[np.bool_]:
