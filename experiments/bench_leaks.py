@@ -24,6 +24,7 @@ from xret.data.tuxpaint import TuxPaint
 
 PLANTED, BASE_PX, FALSE = 150, 192, 0.01
 LEAST_PX = 48  # stamps with a shorter side are not planted: cut and compressed, a few pixels are left of them
+BLANK = 1.0  # levels; what varies by less on white (a white stamp) shows nothing that could be told again
 CHANGES = ("size", "jpeg", "crop", "flip", "crop size", "crop jpeg", "flip jpeg", "crop flip size jpeg")
 
 
@@ -99,7 +100,7 @@ def main() -> int:
 def planted(pictures: list[Image.Image], names: list[str], whole: np.ndarray, seeds: list[int], most: float) -> bool:
     """Print how many copies are found of each kind; return whether one is not."""
     total, found = Counter[str](), Counter[str]()
-    large = [i for i, picture in enumerate(pictures) if min(picture.size) >= LEAST_PX]
+    large = [i for i, p in enumerate(pictures) if min(p.size) >= LEAST_PX and whole[i].std((0, 1)).max() >= BLANK]
     for seed in seeds:
         rng = random.Random(seed)
         for kinds in CHANGES:
