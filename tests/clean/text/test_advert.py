@@ -5,6 +5,8 @@ import random
 
 import pytest
 
+from xret.clean.text._inside import inside
+from xret.clean.text._trade import Words, tokens
 from xret.clean.text.advert import Advert
 from xret.clean.text.phrases import Phrases
 from xret.data.openmoji import OpenMoji
@@ -135,6 +137,45 @@ def test_words_that_captions_have_themselves_are_no_promotion(english):
     step = fitted([*crates, *many, *(dirty for dirty, _ in dirtied(english, 0.3, seed=2))])
     assert step("a dog near a parcel warehouse").reason == ""
     assert step("a dog - voucher inside").value == "a dog"
+
+
+def put_inside(captions, phrase, share, seed):
+    """Captions with a phrase after one of their words, where they have two and more, in a share of them."""
+    rng = random.Random(seed)
+    for caption in captions:
+        words = caption.split(" ")
+        dirty = len(words) > 1 and rng.random() < share
+        at = rng.randrange(1, len(words)) if dirty else 0
+        yield (" ".join([*words[:at], phrase, *words[at:]]) if dirty else caption), caption
+
+
+@pytest.mark.parametrize("phrase", ["parcel tracked", "you will love it", "Made to order"])
+def test_promotion_that_stands_within_many_captions_is_taken_out(english, phrase):
+    put = list(put_inside(english, phrase, 0.15, seed=4))
+    more = dirtied([clean for _, clean in put], 0.1, seed=5)
+    step = fitted([*(dirty for dirty, _ in put), *(dirty for dirty, _ in more)])
+    right = [letters(step(dirty).value) == letters(clean) for dirty, clean in put if dirty != clean]
+    assert sum(right) >= 0.9 * len(right)
+    again = Advert()
+    again.restore(json.loads(json.dumps(step.state())))
+    assert [again(dirty) for dirty, _ in put] == [step(dirty) for dirty, _ in put]
+
+
+def test_what_many_captions_hold_as_content_is_not_taken_for_promotion_within_them():
+    things = [f"{a}{b}" for a in "bdfgklmnprst" for b in ("ax", "obo", "uri", "ezzo", "int")]
+    boxes = [f"a gift box with {a} and {b}" for a, b in zip(things, reversed(things), strict=True)]
+    pairs = [f"a pair of {thing} things" for thing in things]
+    words = Words([("gift", "box"), ("pair", "of")] * 9)
+    assert min(words.weight(token) for token in tokens("gift box pair of")) > 1
+    assert inside([*boxes, *pairs], words) == set()
+    put_in = [f"a {thing} gift box {other}" for thing, other in zip(things, reversed(things), strict=True)]
+    assert inside([*put_in, *pairs], words) == {("gift", "box")}
+
+
+def test_one_word_before_many_captions_is_not_taken_for_their_content(english):
+    plain = [f"A {caption}" for caption in english]
+    step = fitted([f"Introducing {caption}" if i % 10 == 0 else caption for i, caption in enumerate(plain)])
+    assert step("Introducing A dog").value == "A dog"
 
 
 def test_state_is_json_and_brings_everything_back(step, rows):

@@ -158,7 +158,7 @@ class Words:
 def wording() -> tuple[tuple[str, ...], ...]:
     """Return what shops, stock sites and posts write around captions, in words."""
     text = (files("xret.clean.text") / "data/adverts_en.txt").read_text(encoding="utf-8")
-    pieces = (piece for line in text.splitlines() if line[:1] != "#" for piece in _PLACE.split(line))
+    pieces = (piece for line in text.splitlines() if line[:2] != "# " for piece in _PLACE.split(line))
     return tuple(
         said for piece in pieces if (said := tuple(token.text for token in tokens(piece) if token.kind == "word"))
     )

@@ -7,6 +7,7 @@ from typing import Any
 from xret.clean import Outcome
 from xret.clean.text._adverts import without_adverts
 from xret.clean.text._caption import outcome, plain_words
+from xret.clean.text._inside import inside, without_inside
 from xret.clean.text._trade import Words, tokens, wording
 from xret.clean.text.phrases import shipped
 
@@ -50,6 +51,7 @@ class Advert:
         self.certainty, self.min_share = certainty, min_share
         self._words = Words([*map(plain_words, shipped("en")), *wording()])
         self._found = False
+        self._inside: set[tuple[str, ...]] = set()
 
     def fit(self, values: Iterable[tuple[str, str]]) -> None:
         """Learn the content of the training captions, and whether they have promotion at all."""
@@ -57,33 +59,48 @@ class Advert:
         chinese = sum(any(token.kind == "han" for token in tokens(caption)) for caption in captions)
         foreign, dirty = chinese < _FOREIGN * len(captions), 0
         self._words.learn({}, foreign)
+        self._inside = inside(captions, self._words)
         for _ in range(_ROUNDS):
-            counts: Counter[str] = Counter()
+            counts, told = Counter[str](), Counter[str]()
             dirty = 0
             for caption in captions:
-                rest, found = without_adverts(caption, self._words, self.certainty)
+                rest, found = self._cut(caption)
                 dirty += any(set_off for _, set_off in found)
                 for text in (rest, *(piece for piece, set_off in found if not set_off)):
                     counts.update(_content(text))
+                told.update(token.text for piece, set_off in found if set_off for token in tokens(piece))
             least, total = max(_FEWEST, _CONTENT * len(captions)), counts.total()
-            self._words.learn({w: count / total for w, count in counts.items() if count >= least}, foreign)
+            content = {w: count / total for w, count in counts.items() if count >= max(least, told[w])}
+            self._words.learn(content, foreign)
         self._found = dirty >= max(self.min_share * len(captions), 1)
 
     def state(self) -> dict[str, Any]:
         """Return what was learnt, of JSON."""
-        return {"found": self._found, "foreign": self._words.foreign, "content": self._words.content}
+        return {
+            "found": self._found,
+            "foreign": self._words.foreign,
+            "content": self._words.content,
+            "inside": sorted(list(run) for run in self._inside),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on with what was learnt before."""
         self._found = state["found"]
+        self._inside = {tuple(run) for run in state["inside"]}
         self._words.learn(state["content"], state["foreign"])
 
     def __call__(self, caption: str) -> Outcome[str]:
         """Return the caption without adverts."""
         if not self._found or len(caption) > _MOST_CHARACTERS:
             return Outcome(caption)
-        after, found = without_adverts(caption, self._words, self.certainty)
+        after, found = self._cut(caption)
         return outcome(caption, after, f"advert: {', '.join(piece for piece, _ in found)}"[:200])
+
+    def _cut(self, caption: str) -> tuple[str, list[tuple[str, bool]]]:
+        """Return a caption without adverts, and these, with whether something sets them off."""
+        rest, within = without_inside(caption, self._inside)
+        rest, found = without_adverts(rest, self._words, self.certainty)
+        return rest, [*((piece, False) for piece in within), *found]
 
 
 def _content(caption: str) -> list[str]:
