@@ -1,5 +1,7 @@
 """Copies: all that were planted, and nothing else."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -52,6 +54,19 @@ def test_another_ground_is_another_picture():
     white = face("smile")
     beige = np.where((white == 255).all(2, keepdims=True), np.array([245, 245, 220], np.uint8), white)
     assert copies([np.stack([white, beige])], 12.0) == []
+
+
+@pytest.mark.parametrize("quality", [40, 60])
+def test_a_small_sign_in_full_colours_is_found_through_jpeg_that_pales_them(quality):
+    sign = Image.new("RGB", (100, 100), "white")
+    pen = ImageDraw.Draw(sign)
+    pen.polygon([(50, 4), (4, 90), (96, 90)], fill="red")
+    pen.polygon([(50, 24), (22, 80), (78, 80)], fill="white")
+    pen.line((38, 48, 62, 72), fill="black", width=6)
+    file = io.BytesIO()
+    sign.save(file, "JPEG", quality=quality)
+    pictures = [np.asarray(picture.resize((64, 64))) for picture in (sign, Image.open(file).convert("RGB"))]
+    assert len(copies([np.stack(pictures)], 12.0)) == 1
 
 
 def test_of_equal_pictures_each_is_a_copy_of_the_first_and_blank_ones_have_none():

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
 
-from xret.clean.text._caption import STOP, cut_out
+from xret.clean.text._caption import cut_out
 from xret.clean.text._trade import Token, Words, tokens
 
 Run = tuple[str, ...]
@@ -15,7 +15,6 @@ _SHARE = 0.015  # of the captions
 _FEWEST = 10  # captions
 _LONGEST = 8  # words
 _VARIED = 0.5  # of the words behind a run are different from each other
-_LIGHT = 0.5  # of them are function words at most: behind a noun that is content ("gift box with") most are
 _WHOLE = 0.9  # of the captions with a run have the longer one too: then the longer one is meant
 _LEADING = frozenset(["a", "an", "the", "of", "with", "for", "in", "on", "at", "to", "from", "by", "and", "or", "as"])
 _CERTAIN = 2.0  # nats that its words speak for promotion
@@ -69,10 +68,8 @@ def inside(captions: Sequence[str], words: Words) -> set[Run]:
 
 def _is_put_in(behind: Iterable[str]) -> bool:
     """Tell whether the words behind a run are as different as if it stood anywhere."""
-    counts = Counter(behind)
-    total = counts.total()
-    light = sum(count for word, count in counts.items() if word in STOP)
-    return len(counts) >= _VARIED * total and light <= _LIGHT * total
+    words = list(behind)
+    return len(set(words)) >= _VARIED * len(words)
 
 
 def _speaks(run: Sequence[Token], words: Words) -> float:
