@@ -28,6 +28,9 @@ class Advert:
     have beside their promotion count for less, which is found in rounds. An article stays with its caption, and so
     does the last content.
 
+    Words of trade that stand within many captions, between words that are others each time, are taken out wherever
+    they are; words that are cut off more often than they stay are no content.
+
     Nothing is cut unless `fit` finds promotion that a capital or punctuation sets off on an unusual share of the
     captions: data without it stay as they are.
 
