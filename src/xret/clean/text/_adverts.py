@@ -120,14 +120,14 @@ def _behind(caption: str, seen: list[Token], weights: list[float], content: list
 
 
 def _before(caption: str, seen: list[Token], weights: list[float], content: list[bool]) -> Iterator[_Run]:
-    """Yield the runs at the beginning that leave content behind them; an article belongs to the caption."""
-    if seen[0].text in _ARTICLES:
-        return
+    """Yield the runs at the beginning that leave content behind them; an article stays, where no other one follows."""
     total, speaking = -_AT_THE_END * content[0], 0
     for i in range(1, len(seen)):
         total += weights[i - 1]
         speaking += _speaks(seen[i - 1], weights[i - 1])
         joint = _joint(caption, seen[i - 1], seen[i], opens=True)
+        if seen[0].text in _ARTICLES and not (seen[i].capital and seen[i].text in _ARTICLES):
+            continue
         if any(content[i:]) and (speaking > 1 or total >= _ALONE or joint > _JOINT["light"]):
             yield _Run(total + joint, total + 2 * joint, joint > _JOINT["none"], 0, seen[i - 1].end)
 
