@@ -18,13 +18,13 @@ SHARED = 0.5  # by how much one word may be commoner at the end of what is betwe
 USUAL = 0.5  # of other captions' share, so often what is between both begins and ends with words that others do
 
 
-def stamps(captions: Captions, longest: int, least: int) -> set[Phrase]:
+def stamps(captions: Captions, longest: int, least: float) -> set[Phrase]:
     """Return phrases that are put on captions: at one end, or around them ("Rent ... by the day").
 
     Args:
         captions: words of each, all different.
         longest: words of the longest phrase.
-        least: captions that have it, whatever the share.
+        least: captions that have it, at both ends.
     """
     backward = [caption[::-1] for caption in captions]
     total = Counter(word for caption in captions for word in set(caption))

@@ -26,13 +26,13 @@ class Boilerplate:
     4. it is hardly found within captions.
 
     Before that, phrases of three words or more go without these tests where 8 % of all captions have them at an end, in
-    words that hardly stand elsewhere, and what remains is different each time. So do, on `min_count` captions, two
-    phrases around them that hardly stand without each other ("Rent ... by the day"), where what is between them begins
-    and ends as usual.
+    words that hardly stand elsewhere, and what remains is different each time. So do, on as many captions as are asked
+    for, two phrases around them that hardly stand without each other ("Rent ... by the day"), where what is between
+    them begins and ends as usual.
 
     Other captions are looked at without their own candidates, so a set in which every caption has one of several
-    phrases is told too. A phrase within a caption is the matter of the step `advert`; one that would
-    leave no content stays.
+    phrases is told too. A phrase within a caption is the matter of the step `advert`; one that would leave no content
+    stays.
 
     Source: repeated-substring and document-frequency filters, as in Lee et al. 2022, https://arxiv.org/abs/2107.06499
     (sec. 4.1); the tests of what remains are this bench's own.
@@ -78,7 +78,9 @@ class Boilerplate:
                 sources.append(source)
         found: set[Phrase] = set()
         if len(captions) >= 2 * self._bounds.min_count:
-            found = stamps(list(dict.fromkeys(captions)), 2 * self._bounds.max_words, self._bounds.min_count)
+            different = list(dict.fromkeys(captions))
+            least = max(self._bounds.min_count, self._bounds.min_share * len(different))
+            found = stamps(different, 2 * self._bounds.max_words, least)
             found |= boilerplate(list(without(captions, found)), sources, self._bounds)
         self._learnt = frozenset(found)
 
