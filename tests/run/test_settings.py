@@ -50,6 +50,17 @@ def test_the_label_of_a_study_wins_and_is_told_apart_only_where_it_must(make_run
     assert names(*runs, twice)[1:] == [("hard (loss.margin=0.2)", [0]), ("hard (loss.margin=0.5)", [0])]
 
 
+def test_a_teacher_for_each_seed_is_no_other_setting(make_run):
+    def taught(name, seed, by, layers=3):
+        return make_run(name, seed, distillation={"teacher": f"runs/t,seed={by}", "layers": layers})
+
+    own = taught("a", 0, 0), taught("b", 1, 1), taught("c", 10, 10)
+    assert names(*own) == [("all runs", [0, 1, 10])]
+    shared = taught("d", 2, 7), taught("e", 3, 7)
+    assert [seeds for _, seeds in names(*own, *shared)] == [[0, 1, 10], [2, 3]]
+    assert len(names(*own, taught("f", 4, 4, layers=6))) == 2
+
+
 @pytest.mark.parametrize("newest", [0, 1])
 def test_of_two_runs_of_one_seed_the_newest_counts(make_run, newest):
     ages = (10, 0) if newest else (0, 10)

@@ -1,6 +1,7 @@
 """Settings of runs: which runs differ in the seed alone, and what to call those that differ in more."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ _NO_SETTINGS = {
 }
 _TARGET = "._target_"
 _ABSENT = object()
+_Key = tuple[str | None, str]  # label and settings
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
 
 
 def group(runs: Sequence[Run]) -> tuple[list[Setting], list[str]]:
-    """Group runs that differ in the seed alone, and name each group by what sets it apart.
+    """Group runs that differ in the seed alone, or in paths that name it, and name each group by what sets it apart.
 
     Args:
         runs: in any order.
@@ -65,7 +67,7 @@ def group(runs: Sequence[Run]) -> tuple[list[Setting], list[str]]:
         The settings in the order of their first runs, and a line on each run that is left out because a newer one has
         the same setting and seed.
     """
-    groups: dict[tuple[str | None, str], dict[int, Run]] = {}
+    groups: dict[_Key, dict[int, Run]] = {}
     notes = []
     for run in runs:
         label = run.config.get("variant")
@@ -75,9 +77,29 @@ def group(runs: Sequence[Run]) -> tuple[list[Setting], list[str]]:
             notes.append(f"{older.path} is left out: {newer.path} is newer, of the same setting and seed")
             run = newer
         seeds[run.seed] = run
+    groups = _merged(groups)
     members = [[seeds[seed] for seed in sorted(seeds)] for seeds in groups.values()]
     names = name_all([flat(m[0].config) for m in members], [label for label, _ in groups])
     return [Setting(name, found) for name, found in zip(names, members, strict=True)], notes
+
+
+def _merged(groups: dict[_Key, dict[int, Run]]) -> dict[_Key, dict[int, Run]]:
+    """Put groups together that differ in paths that name the seed alone, as a teacher for each seed has."""
+    merged: dict[_Key, dict[int, Run]] = {}
+    for (label, settings), seeds in groups.items():
+        following = {json.dumps(_following(run), sort_keys=True, default=str) for run in seeds.values()}
+        into = merged.setdefault((label, following.pop() if len(following) == 1 else settings), {})
+        if into.keys() & seeds.keys():  # two runs of one seed are two settings
+            into = merged.setdefault((label, settings), {})
+        into |= seeds
+    return merged
+
+
+def _following(run: Run) -> dict[str, object]:
+    """Return the settings of a run with ``${seed}`` in place of its seed, where a path has it: ``teacher,seed=3``."""
+    told = re.compile(rf"(?<=seed=){run.seed}(?!\d)")
+    settings = flat(run.config).items()
+    return {key: told.sub("${seed}", value) if isinstance(value, str) else value for key, value in settings}
 
 
 def name_all(settings: Sequence[Mapping[str, object]], labels: Sequence[str | None]) -> list[str]:
