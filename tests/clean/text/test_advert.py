@@ -163,6 +163,12 @@ def test_promotion_that_stands_within_many_captions_is_taken_out(english, phrase
     assert [again(dirty) for dirty, _ in put] == [step(dirty) for dirty, _ in put]
 
 
+def test_promotion_with_a_capital_within_captions_is_told_without_any_other(english):
+    put = list(put_inside(english, "Made to order", 0.1, seed=6))
+    step = fitted(dirty for dirty, _ in put)
+    assert step("a dog Made to order kennel").value == "a dog kennel"
+
+
 def test_what_many_captions_hold_as_content_is_not_taken_for_promotion_within_them():
     things = [f"{a}{b}" for a in "bdfgklmnprst" for b in ("ax", "obo", "uri", "ezzo", "int")]
     boxes = [f"a gift box with {a} and {b}" for a, b in zip(things, reversed(things), strict=True)]

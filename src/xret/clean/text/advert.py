@@ -103,7 +103,7 @@ class Advert:
         """Return a caption without adverts, and these, with whether something sets them off."""
         rest, within = without_inside(caption, self._inside)
         rest, found = without_adverts(rest, self._words, self.certainty)
-        return rest, [*((piece, False) for piece in within), *found]
+        return rest, [*((piece, piece[0].isupper()) for piece in within), *found]
 
 
 def _content(caption: str) -> list[str]:
