@@ -1,7 +1,7 @@
 """Runs of words that were put into captions, wherever there was a gap."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from xret.clean.text._caption import cut_out
 from xret.clean.text._trade import Token, Words, tokens
@@ -80,9 +80,9 @@ def _speaks(run: Sequence[Token], words: Words) -> float:
     return total
 
 
-def without_inside(caption: str, runs: Container[Run]) -> tuple[str, list[str]]:
+def without_inside(caption: str, runs: Collection[Run]) -> tuple[str, list[str]]:
     """Return a caption without the first, longest of these runs that stands within it, and this, if there is one."""
-    seen = tokens(caption)
+    seen = tokens(caption) if runs else []
     for size in range(min(_LONGEST, len(seen) - 2), 1, -1):
         for at in range(1, len(seen) - size):
             if tuple(token.text for token in seen[at : at + size]) in runs:
